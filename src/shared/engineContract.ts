@@ -1,0 +1,277 @@
+/**
+ * The contract between the editor or command line and an engine. It speaks of models, tokens, blocks, vectors and
+ * rows, never of files, sessions or KV caches, so that a remote engine can implement it too. Layer L is the 0-based
+ * decoder block L; its activation is its output, resid[L+1] (docs/concepts.md). Arrays travel as one typed array,
+ * row-major, with their shape in the doc comment.
+ */
+import type { MethodId } from "./methods.ts";
+import type { ReadPosition } from "./readPosition.ts";
+import type { Scope } from "./scope.ts";
+import type { SerialisedError } from "./errors.ts";
+import type { ModelInput, Template } from "./tokenInput.ts";
+import type { VectorMeasures } from "./vectorMeasures.ts";
+
+/** Asked for first; engine and caller must agree on it. */
+export const engineContractVersion = 1;
+
+/** Results of the self-test at load: strength 0 changes nothing, a probe moves its layer exactly, prefill and decode. */
+export interface SelfTestReport {
+  readonly passed: boolean;
+  readonly checks: readonly SelfTestCheck[];
+  readonly milliseconds: number;
+}
+
+export interface SelfTestCheck {
+  readonly name: string;
+  readonly passed: boolean;
+  /** Largest deviation found, relative to the residual norm of the layer, and the limit it is held to. */
+  readonly deviation: number;
+  readonly limit: number;
+}
+
+export interface ModelDescription {
+  /** As asked for: a catalogue id, or a folder. */
+  readonly model: string;
+  /** Short name for people. */
+  readonly name: string;
+  /** `model_type` of the configuration, e.g. llama, qwen2. */
+  readonly architecture: string;
+  readonly layers: number;
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  /** What the weights are stored as: fp32, fp16, bf16, q4, q4f16, q8. */
+  readonly precision: string;
+  /** Where the graph comes from. */
+  readonly layout: "optimum" | "optimum-merged" | "onnxruntime-genai" | "dynamo" | "onnx" | "safetensors";
+  /** sha256 that changes when the weights, graph or configuration change; keys the activation cache. */
+  readonly modelHash: string;
+  /** null where the folder has no tokenizer: then only token ids can be given. */
+  readonly tokenizerHash: string | null;
+  readonly hasChatTemplate: boolean;
+  readonly beginOfSequenceId: number | null;
+  readonly endOfSequenceIds: readonly number[];
+  /** Sentences for people, e.g. that a q8 model's activations depend on the batch. */
+  readonly warnings: readonly string[];
+  readonly selfTest: SelfTestReport;
+  readonly loadMilliseconds: number;
+}
+
+export interface EngineInfo {
+  readonly contractVersion: number;
+  readonly engine: "local";
+  readonly processId: number;
+}
+
+export interface MemoryFigures {
+  /** Bytes of physical memory of the engine process, now and at its highest. */
+  readonly residentBytes: number;
+  readonly peakResidentBytes: number;
+  /** Bytes of activations kept on disk and their bound. */
+  readonly activationCacheBytes: number;
+  readonly activationCacheLimitBytes: number;
+}
+
+export interface EngineDescription {
+  readonly model: ModelDescription | null;
+  readonly memory: MemoryFigures;
+}
+
+/** `strength` times `vector` ([hidden]) added to the output of block `layer`. */
+export interface SteeringTerm {
+  readonly layer: number;
+  readonly vector: Float32Array;
+  readonly strength: number;
+}
+
+/** All terms of one row; terms on the same layer add up. No terms: unsteered. */
+export interface Steering {
+  readonly terms: readonly SteeringTerm[];
+  readonly scope: Scope;
+}
+
+export interface TokenizedText {
+  readonly ids: Int32Array;
+  /** Index of the first token of the text, after special tokens, template and prompt. */
+  readonly textStart: number;
+  /** What each token looks like on its own, for display. */
+  readonly pieces: readonly string[];
+  /** [tokens, 2]: UTF-16 offsets [from, to) of each token in `rendered`; special tokens that stand for no text are empty spans. */
+  readonly offsets: Int32Array;
+  /** The whole text that was tokenised: template, prompt and text. */
+  readonly rendered: string;
+}
+
+export interface Sampling {
+  readonly maxTokens: number;
+  /** 0: greedy. */
+  readonly temperature: number;
+  /** 0: off. */
+  readonly topK: number;
+  /** 1: off. */
+  readonly topP: number;
+  /** 0: off. */
+  readonly minP: number;
+  /** 1: off. */
+  readonly repetitionPenalty: number;
+  readonly seed: number;
+  /** Texts that end a row; they are not part of its text. */
+  readonly stop: readonly string[];
+}
+
+export const greedySampling: Sampling = {
+  maxTokens: 64,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  seed: 0,
+  stop: [],
+};
+
+export type FinishReason = "end-of-text" | "stop" | "max-tokens" | "context-full";
+
+export interface Completion {
+  readonly ids: Int32Array;
+  readonly text: string;
+  /** Log-probability of each generated token under the row's own (steered) distribution before sampling settings. */
+  readonly logProbabilities: Float32Array;
+  readonly finish: FinishReason;
+}
+
+export interface ChoiceItem {
+  readonly input: ModelInput;
+  /** Continuations to compare, at least two. */
+  readonly choices: readonly string[];
+}
+
+export interface ChoiceScores {
+  /** Log-probability of the first distinguishing token of each choice, after what the choices share. */
+  readonly logProbabilities: Float32Array;
+  /** Probability mass on none of the choices. */
+  readonly neither: number;
+}
+
+/** Events of a running call. `done`/`total` count `unit`; token events carry text as it is decided. */
+export type Progress =
+  | {
+      readonly kind: "step";
+      readonly stage: string;
+      readonly done: number;
+      readonly total: number;
+      readonly unit: string;
+    }
+  | { readonly kind: "token"; readonly variant: number; readonly id: number; readonly text: string };
+
+export interface EngineApi {
+  hello(): EngineInfo;
+  /** Loads a model (and unloads another). Loading what is loaded answers at once. */
+  load(request: { readonly model: string }): ModelDescription;
+  unload(): null;
+  describe(): EngineDescription;
+  tokenize(request: {
+    readonly inputs: readonly ModelInput[];
+    readonly template: Template;
+  }): readonly TokenizedText[];
+  /** Residual-stream activations: `activations` is [inputs, layers, hidden], or [inputs, layers + 1, hidden] `withEmbedding` (row 0: what enters block 0). */
+  capture(request: {
+    readonly inputs: readonly ModelInput[];
+    readonly template: Template;
+    readonly position: ReadPosition;
+    readonly withEmbedding: boolean;
+  }): { readonly activations: Float32Array; readonly tokens: CapturedTokens };
+  /** Every token of one input: `resid` [layers + 1, tokens, hidden]; `logits` [tokens, vocabulary] when asked for. */
+  activations(request: {
+    readonly input: ModelInput;
+    readonly template: Template;
+    readonly steering: Steering | null;
+    readonly logits: boolean;
+  }): { readonly ids: Int32Array; readonly resid: Float32Array; readonly logits: Float32Array | null };
+  /** Dot products with directions [layers + 1, hidden, count]: one `projections` [layers + 1, tokens, count] an input. */
+  project(request: {
+    readonly inputs: readonly ModelInput[];
+    readonly template: Template;
+    readonly directions: Float32Array;
+    readonly count: number;
+    readonly steering: Steering | null;
+  }): readonly { readonly ids: Int32Array; readonly projections: Float32Array }[];
+  computeVector(request: ComputeVectorRequest): ComputeVectorResult;
+  scoreChoices(request: {
+    readonly items: readonly ChoiceItem[];
+    readonly template: Template;
+    readonly steering: Steering | null;
+  }): readonly ChoiceScores[];
+  /** Natural-log likelihood of each token but the first, given at least `stride` tokens before it where there are as many. */
+  logLikelihood(request: {
+    readonly inputs: readonly ModelInput[];
+    readonly template: Template;
+    readonly steering: Steering | null;
+    readonly stride: number;
+  }): readonly { readonly ids: Int32Array; readonly logProbabilities: Float32Array }[];
+  /** One completion a variant; all variants decode as one batch. null: unsteered. */
+  generate(request: {
+    readonly input: ModelInput;
+    readonly template: Template;
+    readonly variants: readonly (Steering | null)[];
+    readonly sampling: Sampling;
+  }): GenerateResult;
+  clearCaches(): null;
+}
+
+export interface GenerateResult {
+  readonly promptIds: Int32Array;
+  readonly completions: readonly Completion[];
+  readonly prefillMilliseconds: number;
+  readonly decodeMilliseconds: number;
+  /** Decode steps; each adds a token to every row that is still open. */
+  readonly decodeSteps: number;
+}
+
+/** What a capture read and what it cost. */
+export interface CapturedTokens {
+  /** Tokens of all inputs together. */
+  readonly total: number;
+  /** Tokens that the model computed, after sharing prefixes and the cache. */
+  readonly computed: number;
+  /** Inputs answered from the cache. */
+  readonly fromCache: number;
+  /** [inputs]: id of the (first) token that was read. */
+  readonly readIds: Int32Array;
+}
+
+export interface ComputeVectorRequest {
+  readonly positive: readonly ModelInput[];
+  readonly negative: readonly ModelInput[];
+  /** [pairs, 2]: index into `positive`, index into `negative`; empty: unpaired lists. */
+  readonly pairs: Int32Array;
+  readonly template: Template;
+  readonly position: ReadPosition;
+  readonly method: MethodId;
+  /** true: every layer's vector is scaled to norm 1. */
+  readonly unit: boolean;
+  /** For `random`, split halves and bootstrap. */
+  readonly seed: number;
+}
+
+export interface ComputeVectorResult {
+  /** [layers, hidden] */
+  readonly vectors: Float32Array;
+  readonly measures: VectorMeasures;
+  readonly tokens: CapturedTokens;
+}
+
+export type EngineMethod = keyof EngineApi;
+export type EngineRequest<M extends EngineMethod> = Parameters<EngineApi[M]>[0];
+export type EngineResult<M extends EngineMethod> = ReturnType<EngineApi[M]>;
+
+/** Messages to the engine. */
+export type EngineCall =
+  | { readonly type: "call"; readonly id: number; readonly method: EngineMethod; readonly request: unknown }
+  | { readonly type: "cancel"; readonly id: number };
+
+/** Messages from the engine. */
+export type EngineAnswer =
+  | { readonly type: "result"; readonly id: number; readonly value: unknown }
+  | { readonly type: "error"; readonly id: number; readonly error: SerialisedError }
+  | { readonly type: "progress"; readonly id: number; readonly progress: Progress };
