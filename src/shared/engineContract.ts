@@ -46,6 +46,8 @@ export interface ModelDescription {
   readonly layout: "optimum" | "optimum-merged" | "onnxruntime-genai" | "dynamo" | "onnx" | "safetensors";
   /** sha256 that changes when the weights, graph or configuration change; keys the activation cache. */
   readonly modelHash: string;
+  /** Revision of the hub repository, as the catalogue pins it; null for a folder. */
+  readonly revision: string | null;
   /** null where the folder has no tokenizer: then only token ids can be given. */
   readonly tokenizerHash: string | null;
   readonly hasChatTemplate: boolean;
@@ -61,6 +63,21 @@ export interface EngineInfo {
   readonly contractVersion: number;
   readonly engine: "local";
   readonly processId: number;
+}
+
+/** A model that can be named in `load`. */
+export interface ModelListing {
+  readonly id: string;
+  readonly name: string;
+  readonly origin: "embedded" | "hub";
+  /** Its files are on this machine. */
+  readonly present: boolean;
+  /** Bytes on disk when present, else bytes to download. */
+  readonly bytes: number;
+  /** `bytes` is an estimate. */
+  readonly approximate: boolean;
+  readonly licence: string;
+  readonly note: string;
 }
 
 export interface MemoryFigures {
@@ -166,6 +183,8 @@ export type Progress =
 
 export interface EngineApi {
   hello(): EngineInfo;
+  /** The catalogue, the embedded model first. */
+  listModels(): readonly ModelListing[];
   /** Loads a model (and unloads another). Loading what is loaded answers at once. */
   load(request: { readonly model: string }): ModelDescription;
   unload(): null;
@@ -262,8 +281,39 @@ export interface ComputeVectorResult {
 }
 
 export type EngineMethod = keyof EngineApi;
+
+/** Every method of `EngineApi`, for checking what arrives from another process. */
+export const engineMethods = Object.keys({
+  hello: true,
+  listModels: true,
+  load: true,
+  unload: true,
+  describe: true,
+  tokenize: true,
+  capture: true,
+  activations: true,
+  project: true,
+  computeVector: true,
+  scoreChoices: true,
+  logLikelihood: true,
+  generate: true,
+  clearCaches: true,
+} satisfies Record<EngineMethod, true>) as readonly EngineMethod[];
+
 export type EngineRequest<M extends EngineMethod> = Parameters<EngineApi[M]>[0];
 export type EngineResult<M extends EngineMethod> = ReturnType<EngineApi[M]>;
+
+/** How a local engine process is set up; travels as JSON in the environment variable `engineOptionsVariable`. */
+export interface EngineProcessOptions {
+  /** Folder that holds the models that ship with the program, one folder each. */
+  readonly embeddedModels: string;
+  /** Folder for downloads, patched graphs and activations; all of it can be rebuilt. */
+  readonly cacheFolder: string;
+  /** Threads of one operator; left out: the runtime's choice. */
+  readonly threads?: number;
+}
+
+export const engineOptionsVariable = "STEERSCOPE_ENGINE_OPTIONS";
 
 /** Messages to the engine. */
 export type EngineCall =

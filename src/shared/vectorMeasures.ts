@@ -2,8 +2,8 @@
 export interface Separation {
   /** Probability that a positive example projects higher than a negative one; ties count half. */
   readonly auroc: number;
-  /** Difference of the mean projections over their pooled standard deviation. */
-  readonly cohensD: number;
+  /** Difference of the mean projections over their pooled standard deviation; null: the projections do not vary. */
+  readonly cohensD: number | null;
   readonly folds: number;
 }
 

@@ -100,18 +100,21 @@ export function encodeInt64(name: string, values: readonly number[], scalar = fa
   return encodeTensor(name, ElementType.int64, scalar ? [] : [values.length], data);
 }
 
-/** The content of a ValueInfoProto (GraphProto fields 11, 12, 13); text dimensions are symbolic. */
+/** The content of a ValueInfoProto (GraphProto fields 11, 12, 13); text dimensions are symbolic, null leaves the shape open. */
 export function encodeValueInfo(
   name: string,
   elementType: number,
-  dims: readonly (number | string)[],
+  dims: readonly (number | string)[] | null,
 ): Uint8Array {
-  const shape = new MessageWriter();
-  for (const dim of dims) {
-    const dimension = new MessageWriter();
-    shape.message(1, typeof dim === "number" ? dimension.varint(1, dim) : dimension.text(2, dim));
+  const tensorType = new MessageWriter().varint(1, elementType);
+  if (dims !== null) {
+    const shape = new MessageWriter();
+    for (const dim of dims) {
+      const dimension = new MessageWriter();
+      shape.message(1, typeof dim === "number" ? dimension.varint(1, dim) : dimension.text(2, dim));
+    }
+    tensorType.message(2, shape);
   }
-  const tensorType = new MessageWriter().varint(1, elementType).message(2, shape);
   return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, tensorType)).finish();
 }
 

@@ -1,0 +1,2 @@
+/** `npm start`: until the editor part exists, the demo. */
+await import("./demo.mjs");

@@ -1,0 +1,100 @@
+/** Files of the user: read with bounds, written so that a crash or a full disk leaves the old file or the new one. */
+import { randomBytes } from "node:crypto";
+import { access, constants, mkdir, open, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { SteerscopeError } from "../shared/errors.ts";
+
+/** The bytes of a file of at most `maxBytes`. Throws FileUnreadable. */
+export async function readFileBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      const information = await handle.stat();
+      if (!information.isFile()) throw new Error("it is not a file");
+      if (information.size > maxBytes) {
+        throw new Error(`it has ${information.size} bytes, more than ${maxBytes}`);
+      }
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new SteerscopeError("FileUnreadable", `${path} cannot be read.`, {
+      remedy: "Check the name and that you may read the file.",
+      detail: (error as Error).message,
+    });
+  }
+}
+
+/**
+ * Writes `data` under a temporary name beside `path`, flushes it and renames it into place. Devices and pipes are
+ * written to as they are. Throws FileUnwritable; the old file is then untouched.
+ */
+export async function writeFileAtomically(path: string, data: Uint8Array | string): Promise<void> {
+  // Renaming onto a symbolic link would replace the link.
+  const target = await realpath(path).catch(() => resolve(path));
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const existing = await stat(target).catch(() => null);
+    if (existing !== null && !existing.isFile() && !existing.isDirectory()) {
+      await writeFile(target, data);
+      return;
+    }
+    const handle = await open(temporary, "wx", existing?.mode ?? 0o666);
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw unwritable(path, error);
+  }
+  await flushFolder(dirname(target));
+}
+
+/** Finds out before a long job that its result could not be written. Throws FileUnwritable. */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const existing = await stat(path).catch(() => null);
+    if (existing?.isDirectory()) throw new Error("it is a folder");
+    await access(existing === null || existing.isFile() ? dirname(resolve(path)) : path, constants.W_OK);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/** Makes the folder where it is missing, and writes and removes a file in it. Throws FileUnwritable. */
+export async function checkFolderWritable(folder: string): Promise<void> {
+  const probe = join(folder, `.probe-${randomBytes(6).toString("hex")}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(probe, "");
+    await unlink(probe);
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
+/** Makes the new name itself survive a power cut; not all systems can flush a folder. */
+async function flushFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // The content is flushed in any case.
+  }
+}
+
+function unwritable(path: string, error: unknown): SteerscopeError {
+  return new SteerscopeError("FileUnwritable", `${path} cannot be written.`, {
+    remedy: "Check that the folder exists, that you may write there, and that the disk is not full.",
+    detail: (error as Error).message,
+  });
+}

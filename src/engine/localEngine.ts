@@ -1,0 +1,411 @@
+/** The engine contract on this machine: one model in one onnxruntime session, one job at a time. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import {
+  engineContractVersion,
+  type CapturedTokens,
+  type EngineProcessOptions,
+  type EngineRequest,
+  type ModelDescription,
+} from "../shared/engineContract.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { resolveReadPosition, type ReadPosition } from "../shared/readPosition.ts";
+import type { ModelInput, Template } from "../shared/tokenInput.ts";
+import { ActivationCache } from "./activationCache.ts";
+import type { AsyncEngine, JobContext } from "./asyncEngine.ts";
+import { capture, type CaptureResult } from "./capture.ts";
+import { computeVector } from "./computeVector.ts";
+import { generate } from "./generate.ts";
+import { hashFile } from "./hashFile.ts";
+import { readEveryToken } from "./everyToken.ts";
+import { listModels, resolveModelFolder } from "./models/catalogue.ts";
+import { logLikelihood, scoreChoices } from "./scores.ts";
+import { runSelfTest } from "./selfTest.ts";
+import { ModelSession } from "./session.ts";
+import { checkSteering } from "./steeringRows.ts";
+import { loadTokenizer, readEndOfSequence, type TextTokenizer } from "./text/tokenizer.ts";
+
+/** Enough for some 30,000 examples of a 135M model; the oldest go first. */
+const activationCacheLimitBytes = 2 * 1024 ** 3;
+/** Bounds what one call can ask for. */
+const maximumInputs = 100_000;
+
+interface LoadedModel {
+  readonly session: ModelSession;
+  readonly tokenizer: TextTokenizer | null;
+  readonly description: ModelDescription;
+}
+
+/** An engine for one process. Nothing is loaded until the first call that needs it. */
+export function createLocalEngine(options: EngineProcessOptions): AsyncEngine {
+  const engine = new LocalEngine(options);
+  return {
+    hello: () =>
+      Promise.resolve({ contractVersion: engineContractVersion, engine: "local", processId: process.pid }),
+    listModels: () => Promise.resolve(listModels(engine.roots)),
+    load: (request, context) => engine.load(request, context),
+    unload: () => engine.unload(),
+    describe: () => Promise.resolve(engine.describe()),
+    tokenize: (request) => Promise.resolve(engine.tokenize(request)),
+    capture: (request, context) => engine.capture(request, context),
+    activations: (request, context) => engine.activations(request, context),
+    project: (request, context) => engine.project(request, context),
+    computeVector: (request, context) => engine.computeVector(request, context),
+    scoreChoices: (request, context) => engine.scoreChoices(request, context),
+    logLikelihood: (request, context) => engine.logLikelihood(request, context),
+    generate: (request, context) => engine.generate(request, context),
+    clearCaches: () => engine.clearCaches(),
+  };
+}
+
+class LocalEngine {
+  readonly #options: EngineProcessOptions;
+  readonly #cache: ActivationCache;
+  #loaded: LoadedModel | null = null;
+
+  constructor(options: EngineProcessOptions) {
+    this.#options = options;
+    this.#cache = ActivationCache.open(join(options.cacheFolder, "activations"), activationCacheLimitBytes);
+  }
+
+  get roots(): { embedded: string; downloads: string } {
+    return { embedded: this.#options.embeddedModels, downloads: join(this.#options.cacheFolder, "models") };
+  }
+
+  async load({ model }: EngineRequest<"load">, { progress }: JobContext): Promise<ModelDescription> {
+    if (this.#loaded?.description.model === model) return this.#loaded.description;
+    await this.unload();
+    const started = performance.now();
+    const stage = (done: number): void => {
+      progress({ kind: "step", stage: "Loading the model", done, total: 3, unit: "steps" });
+    };
+    stage(0);
+    const resolved = resolveModelFolder(model, this.roots);
+    const session = await ModelSession.open(resolved.folder, { threads: this.#options.threads ?? 0 });
+    try {
+      stage(1);
+      const { folder } = session;
+      const tokenizer = existsSync(join(folder, "tokenizer.json")) ? await loadTokenizer(folder) : null;
+      const selfTest = await runSelfTest(session);
+      stage(2);
+      const failed = selfTest.checks.filter(({ passed }) => !passed);
+      if (failed.length > 0) {
+        throw new SteerscopeError(
+          "SelfTestFailed",
+          `This model cannot be steered correctly: ${failed.map(({ name }) => name).join("; ")} does not hold.`,
+          {
+            remedy: "Use another export of the model; fp32 is the safest.",
+            detail: JSON.stringify(selfTest.checks),
+          },
+        );
+      }
+      const { graph, config } = session;
+      this.#loaded = {
+        session,
+        tokenizer,
+        description: {
+          model,
+          name: resolved.id ?? basename(resolved.folder),
+          architecture: config.architecture,
+          layers: graph.layers,
+          hidden: config.hidden,
+          vocabulary: config.vocabulary,
+          contextLength: config.contextLength,
+          precision: graph.precision,
+          layout: session.layout,
+          modelHash: await this.#modelHash(session),
+          revision: resolved.revision,
+          tokenizerHash: tokenizer?.hash ?? null,
+          hasChatTemplate: tokenizer?.hasChatTemplate ?? false,
+          beginOfSequenceId: tokenizer?.beginOfSequenceId ?? null,
+          endOfSequenceIds: readEndOfSequence(folder),
+          warnings: graph.warnings,
+          selfTest,
+          loadMilliseconds: performance.now() - started,
+        },
+      };
+      stage(3);
+      return this.#loaded.description;
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+  }
+
+  async unload(): Promise<null> {
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    await loaded?.session.release();
+    return null;
+  }
+
+  describe(): { model: ModelDescription | null; memory: ReturnType<LocalEngine["memory"]> } {
+    return { model: this.#loaded?.description ?? null, memory: this.memory() };
+  }
+
+  memory(): {
+    residentBytes: number;
+    peakResidentBytes: number;
+    activationCacheBytes: number;
+    activationCacheLimitBytes: number;
+  } {
+    return {
+      residentBytes: process.memoryUsage.rss(),
+      // maxRSS is in kibibytes.
+      peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+      activationCacheBytes: this.#cache.bytes(),
+      activationCacheLimitBytes,
+    };
+  }
+
+  tokenize({ inputs, template }: EngineRequest<"tokenize">): ReturnType<TextTokenizer["encode"]>[] {
+    const { tokenizer } = this.#model();
+    return inputs.map((input) => requireTokenizer(tokenizer).encode(input, template));
+  }
+
+  async capture(
+    request: EngineRequest<"capture">,
+    context: JobContext,
+  ): Promise<{ activations: Float32Array; tokens: CapturedTokens }> {
+    const { session } = this.#model();
+    const { rows, tokens } = await this.#captureInputs(
+      request.inputs,
+      request.template,
+      request.position,
+      context,
+    );
+    return { activations: request.withEmbedding ? rows : withoutEmbedding(rows, session), tokens };
+  }
+
+  async computeVector(
+    request: EngineRequest<"computeVector">,
+    context: JobContext,
+  ): Promise<Awaited<ReturnType<typeof computeVector>>> {
+    const { session } = this.#model();
+    const inputs = [...request.positive, ...request.negative];
+    const { rows, tokens } = await this.#captureInputs(inputs, request.template, request.position, context);
+    return computeVector(request, withoutEmbedding(rows, session), session.layers, tokens, context);
+  }
+
+  async activations(
+    request: EngineRequest<"activations">,
+    { signal }: JobContext,
+  ): Promise<{ ids: Int32Array; resid: Float32Array; logits: Float32Array | null }> {
+    const { session } = this.#model();
+    const { ids, textStart } = this.#encode(request.input, request.template);
+    const { resid, logits } = await readEveryToken(session, ids, {
+      steering: this.#checked(request.steering),
+      promptLength: textStart,
+      resid: true,
+      logits: request.logits,
+      directions: null,
+      signal,
+    });
+    return { ids, resid, logits: request.logits ? logits : null };
+  }
+
+  async project(
+    request: EngineRequest<"project">,
+    { signal, progress }: JobContext,
+  ): Promise<{ ids: Int32Array; projections: Float32Array }[]> {
+    const { session } = this.#model();
+    const { directions, count, inputs } = request;
+    if (
+      !Number.isInteger(count) ||
+      count < 1 ||
+      directions.length !== (session.layers + 1) * session.hidden * count
+    ) {
+      throw new SteerscopeError(
+        "VectorMismatch",
+        "The directions do not have the shape [layers + 1, hidden, count] of this model.",
+      );
+    }
+    const steering = this.#checked(request.steering);
+    const results: { ids: Int32Array; projections: Float32Array }[] = [];
+    for (const input of bounded(inputs)) {
+      const { ids, textStart } = this.#encode(input, request.template);
+      const { projections } = await readEveryToken(session, ids, {
+        steering,
+        promptLength: textStart,
+        resid: false,
+        logits: false,
+        directions: { values: directions, count },
+        signal,
+      });
+      results.push({ ids, projections });
+      progress({
+        kind: "step",
+        stage: "Projecting",
+        done: results.length,
+        total: inputs.length,
+        unit: "texts",
+      });
+    }
+    return results;
+  }
+
+  async scoreChoices(
+    request: EngineRequest<"scoreChoices">,
+    { signal, progress }: JobContext,
+  ): Promise<Awaited<ReturnType<typeof scoreChoices>>[]> {
+    const { session, tokenizer } = this.#model();
+    const steering = this.#checked(request.steering);
+    const results: Awaited<ReturnType<typeof scoreChoices>>[] = [];
+    for (const { input, choices } of bounded(request.items)) {
+      if ("ids" in input) {
+        throw new SteerscopeError("InvalidRequest", "Choices are scored after text, not after token ids.");
+      }
+      const prompt = (input.prompt ?? "") + input.text;
+      const texts = choices.map((choice) =>
+        requireTokenizer(tokenizer).encode({ prompt, text: choice }, request.template),
+      );
+      results.push(
+        await scoreChoices(
+          session,
+          texts.map(({ ids }) => ids),
+          { steering, promptLength: Math.min(...texts.map(({ textStart }) => textStart)), signal },
+        ),
+      );
+      progress({
+        kind: "step",
+        stage: "Scoring",
+        done: results.length,
+        total: request.items.length,
+        unit: "items",
+      });
+    }
+    return results;
+  }
+
+  async logLikelihood(
+    request: EngineRequest<"logLikelihood">,
+    { signal, progress }: JobContext,
+  ): Promise<{ ids: Int32Array; logProbabilities: Float32Array }[]> {
+    const { session } = this.#model();
+    const steering = this.#checked(request.steering);
+    const results: { ids: Int32Array; logProbabilities: Float32Array }[] = [];
+    for (const input of bounded(request.inputs)) {
+      const { ids, textStart } = this.#encode(input, request.template);
+      const { stride } = request;
+      results.push({
+        ids,
+        logProbabilities: await logLikelihood(session, ids, {
+          steering,
+          promptLength: textStart,
+          stride,
+          signal,
+        }),
+      });
+      progress({
+        kind: "step",
+        stage: "Reading",
+        done: results.length,
+        total: request.inputs.length,
+        unit: "texts",
+      });
+    }
+    return results;
+  }
+
+  generate(
+    request: EngineRequest<"generate">,
+    { signal, progress }: JobContext,
+  ): ReturnType<typeof generate> {
+    const { session, tokenizer, description } = this.#model();
+    const { ids } = this.#encode(request.input, request.template);
+    return generate(session, {
+      promptIds: ids,
+      variants: request.variants.map((steering) => this.#checked(steering)),
+      sampling: request.sampling,
+      endOfSequenceIds: description.endOfSequenceIds,
+      newTextStream: tokenizer && (() => tokenizer.stream(ids)),
+      signal,
+      onToken: (variant, id, text) => {
+        progress({ kind: "token", variant, id, text });
+      },
+    });
+  }
+
+  clearCaches(): Promise<null> {
+    this.#cache.clear();
+    return Promise.resolve(null);
+  }
+
+  #model(): LoadedModel {
+    if (this.#loaded === null) {
+      throw new SteerscopeError("ModelNotLoaded", "No model is loaded.", { remedy: "Load a model first." });
+    }
+    return this.#loaded;
+  }
+
+  #encode(input: ModelInput, template: Template): { ids: Int32Array; textStart: number } {
+    return "ids" in input ? input : requireTokenizer(this.#model().tokenizer).encode(input, template);
+  }
+
+  #checked<T extends EngineRequest<"generate">["variants"][number]>(steering: T): T {
+    const { session } = this.#model();
+    if (steering !== null) checkSteering(steering, session.layers, session.hidden);
+    return steering;
+  }
+
+  async #captureInputs(
+    inputs: readonly ModelInput[],
+    template: Template,
+    position: ReadPosition,
+    { signal, progress }: JobContext,
+  ): Promise<CaptureResult> {
+    const { session, description } = this.#model();
+    const encoded = bounded(inputs).map((input) => {
+      const { ids, textStart } = this.#encode(input, template);
+      return { ids, span: resolveReadPosition(position, ids.length, textStart) };
+    });
+    return capture(session, encoded, this.#cache, description.modelHash, {
+      signal,
+      onProgress: (done, total) => {
+        progress({ kind: "step", stage: "Reading activations", done, total, unit: "tokens" });
+      },
+    });
+  }
+
+  /** Over the graph as it runs and every file it takes weights from: large files are hashed once and remembered. */
+  async #modelHash(session: ModelSession): Promise<string> {
+    const hash = createHash("sha256").update(session.graph.bytes);
+    for (const file of session.files) hash.update(await hashFile(file, this.#options.cacheFolder));
+    return hash.digest("hex");
+  }
+}
+
+function requireTokenizer(tokenizer: TextTokenizer | null): TextTokenizer {
+  if (tokenizer === null) {
+    throw new SteerscopeError(
+      "InvalidRequest",
+      "This model folder has no tokenizer.json, so it cannot read text.",
+      {
+        remedy: "Add the tokenizer files of the model, or give token ids.",
+      },
+    );
+  }
+  return tokenizer;
+}
+
+function bounded<T>(items: readonly T[]): readonly T[] {
+  if (items.length === 0 || items.length > maximumInputs) {
+    throw new SteerscopeError(
+      "InvalidRequest",
+      `A call takes 1 to ${maximumInputs} inputs, not ${items.length}.`,
+    );
+  }
+  return items;
+}
+
+/** [inputs, layers + 1, hidden] to [inputs, layers, hidden]. */
+function withoutEmbedding(rows: Float32Array, { layers, hidden }: ModelSession): Float32Array {
+  const inputs = rows.length / ((layers + 1) * hidden);
+  const result = new Float32Array(inputs * layers * hidden);
+  for (let input = 0; input < inputs; input++) {
+    const from = (input * (layers + 1) + 1) * hidden;
+    result.set(rows.subarray(from, from + layers * hidden), input * layers * hidden);
+  }
+  return result;
+}

@@ -1,0 +1,404 @@
+/**
+ * One onnxruntime session over a patched graph: the only file that creates or runs sessions. Everything above it speaks
+ * of tokens, rows, pools and caches.
+ */
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { float16ToNumber, parseSafetensorsHeader, safetensorsHeaderLength } from "../formats/safetensors.ts";
+import type { ModelDescription } from "../shared/engineContract.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { buildDecoderGraph, newRowsOutput } from "./build/decoderGraph.ts";
+import { FileByteSource } from "./fileByteSource.ts";
+import { appendRows, emptyCache, type KvCache } from "./kvCache.ts";
+import type { ModelConfig } from "./modelConfig.ts";
+import {
+  readFolderConfig,
+  readModelFolder,
+  type ModelFolder,
+  type OnnxFile,
+  type SafetensorsFiles,
+} from "./modelFolder.ts";
+import { parseOnnx } from "./onnx/model.ts";
+import { graphNames, patchGraph, type PatchedGraph } from "./onnx/patch.ts";
+import { MemoryByteSource } from "./onnx/wire.ts";
+
+export interface SessionOptions {
+  /** 0: onnxruntime decides (one a physical core). */
+  readonly threads: number;
+}
+
+/** Tokens to run on a cache. All arrays are row-major. */
+export interface ForwardStep {
+  readonly batch: number;
+  readonly tokens: number;
+  /** [batch, tokens]; rows shorter than `tokens` are padded on the right with any id. */
+  readonly ids: Int32Array;
+  /** [batch]: tokens of each row that are not padding; left out: all of them. */
+  readonly lengths?: Int32Array;
+  /** [batch, tokens]; left out: counted on from the cache. */
+  readonly positions?: Int32Array;
+  /** [tokens, cache length + tokens]: 1 where a token (row) sees another; for graphs with an attention bias, batch 1. */
+  readonly visible?: Uint8Array;
+  /** null: nothing before these tokens. */
+  readonly cache: KvCache | null;
+  /** Whether the result's cache is wanted. */
+  readonly keepCache: boolean;
+  readonly steering: RowSteering | null;
+  /** [batch, pools, tokens]: each pool is a weighting of tokens whose residual-stream rows are summed. */
+  readonly pool?: { readonly weights: Float32Array; readonly count: number };
+  /** [layers + 1, hidden, count] */
+  readonly directions?: { readonly values: Float32Array; readonly count: number };
+  /** Rows of the flattened [batch * tokens] whose logits are wanted. */
+  readonly logitRows?: Int32Array;
+}
+
+/** What is added where: `offsets` [layers, rows, hidden] with rows 1 or batch, `mask` [batch, tokens] 0 or 1. */
+export interface RowSteering {
+  readonly offsets: Tensor;
+  readonly mask: Float32Array;
+}
+
+export interface ForwardResult {
+  /** [layers + 1, batch, pools, hidden]; empty without pools. */
+  readonly pooled: Float32Array;
+  /** [layers + 1, batch, tokens, count]; empty without directions. */
+  readonly projections: Float32Array;
+  /** [logitRows, vocabulary]; empty without logitRows. */
+  readonly logits: Float32Array;
+  readonly cache: KvCache | null;
+}
+
+/** See kvCache.ts. */
+type CacheKind = "growing" | "shared" | "rows";
+
+const nothing = new Float32Array(0);
+/** What masks a pair of tokens: low enough to vanish in a softmax, finite so that a fully masked row is no NaN. */
+const maskedBias = -1e9;
+
+export class ModelSession {
+  readonly graph: PatchedGraph;
+  readonly config: ModelConfig;
+  /** Where configuration and tokenizer are. */
+  readonly folder: string;
+  /** Every file that weights come from, absolute. */
+  readonly files: readonly string[];
+  readonly layout: ModelDescription["layout"];
+  /** Tokens that the narrowest sliding window of a built graph holds; null without one. */
+  readonly #window: number | null;
+  readonly #cacheKind: CacheKind;
+  readonly #session: InferenceSession;
+  readonly #noSteering: Tensor;
+  readonly #noDirections: Tensor;
+
+  private constructor(folder: string, read: ReadGraph, session: InferenceSession) {
+    const { graph, config, files, layout } = read;
+    this.folder = folder;
+    this.graph = graph;
+    this.config = config;
+    this.files = files;
+    this.layout = layout;
+    this.#window = read.window;
+    this.#cacheKind = read.cacheKind;
+    this.#session = session;
+    const { layers } = graph;
+    const { hidden } = config;
+    this.#noSteering = new Tensor("float32", new Float32Array(layers * hidden), [layers, 1, hidden]);
+    this.#noDirections = new Tensor("float32", new Float32Array(0), [layers + 1, hidden, 0]);
+  }
+
+  /** Loads a model folder. Throws ModelNotFound, ModelCorrupt, ModelUnsupported or OutOfMemory. */
+  static async open(reference: string, options: SessionOptions): Promise<ModelSession> {
+    const model = readModelFolder(reference);
+    const read = readGraph(model);
+    const { graph, weightsFolder } = read;
+    let session: InferenceSession;
+    try {
+      session = await InferenceSession.create(graph.bytes, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: options.threads,
+        graphOptimizationLevel: "all",
+        // Warnings are about initialisers that our patch leaves unused; errors come as exceptions.
+        logSeverityLevel: 4,
+        extra: {
+          session: {
+            // An idle editor must not burn cores: threads stop spinning when a run ends.
+            force_spinning_stop: "1",
+            model_external_initializers_file_folder_path: weightsFolder,
+          },
+        },
+      });
+    } catch (error) {
+      throw loadError(error);
+    }
+    try {
+      checkInputs(session, graph);
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+    return new ModelSession(model.folder, read, session);
+  }
+
+  get layers(): number {
+    return this.graph.layers;
+  }
+
+  get hidden(): number {
+    return this.config.hidden;
+  }
+
+  /**
+   * Whether token trees can run as one sequence of `tokens` tokens, context included: on graphs with an attention bias,
+   * as long as no sliding window cuts the sequence (windows count along it and not by position).
+   */
+  canPack(tokens: number): boolean {
+    return this.graph.inputs.attentionBias !== null && (this.#window === null || tokens <= this.#window);
+  }
+
+  /** A cache to decode on, with room for `capacity` tokens where the cache is of a fixed size. */
+  newCache(batch: number, capacity: number): KvCache {
+    return emptyCache(this.graph.cache, batch, this.hasFixedCache ? capacity : 0);
+  }
+
+  get hasFixedCache(): boolean {
+    return this.#cacheKind !== "growing";
+  }
+
+  /** The dense offsets of a batch as a tensor that can be reused over steps. `values`: [layers, rows, hidden]. */
+  steeringTensor(values: Float32Array, rows: number): Tensor {
+    return new Tensor("float32", values, [this.layers, rows, this.hidden]);
+  }
+
+  /** Runs tokens on a cache. Blocks the thread for the length of the run: keep steps short. */
+  async run(step: ForwardStep): Promise<ForwardResult> {
+    const { batch, tokens } = step;
+    const cache = step.cache ?? emptyCache(this.graph.cache, batch, 0);
+    const feeds = this.#feeds(step, cache);
+    const fetches = this.#fetches(step, cache);
+    const outputs = await this.#session.run(feeds, fetches);
+    const { logits } = this.graph;
+    return {
+      pooled: step.pool ? float32Of(outputs[graphNames.readOut]) : nothing,
+      projections: step.directions ? float32Of(outputs[graphNames.projections]) : nothing,
+      logits: step.logitRows ? float32Of(outputs[logits.name]) : nothing,
+      cache: step.keepCache ? this.#nextCache(cache, tokens, outputs) : null,
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  #feeds(step: ForwardStep, cache: KvCache): Record<string, Tensor> {
+    const { batch, tokens } = step;
+    const { inputs } = this.graph;
+    const { hidden } = this.config;
+    const total = cache.length + tokens;
+    const feeds: Record<string, Tensor> = {
+      [inputs.inputIds]: int64Tensor(step.ids, [batch, tokens]),
+      [graphNames.steer]: step.steering?.offsets ?? this.#noSteering,
+      [graphNames.steerMask]: new Tensor("float32", step.steering?.mask ?? new Float32Array(batch * tokens), [
+        batch,
+        tokens,
+      ]),
+      [graphNames.readPool]: new Tensor("float32", step.pool?.weights ?? nothing, [
+        batch,
+        step.pool?.count ?? 0,
+        tokens,
+      ]),
+      [graphNames.directions]: step.directions
+        ? new Tensor("float32", step.directions.values, [this.layers + 1, hidden, step.directions.count])
+        : this.#noDirections,
+      [graphNames.logitRows]: int64Tensor(step.logitRows ?? new Int32Array(0), [step.logitRows?.length ?? 0]),
+    };
+    if (inputs.attentionMask !== null) {
+      const mask = new Int32Array(batch * total).fill(1);
+      step.lengths?.forEach((length, row) => {
+        mask.fill(0, row * total + cache.length + length, (row + 1) * total);
+      });
+      feeds[inputs.attentionMask] = int64Tensor(mask, [batch, total]);
+    }
+    if (inputs.positionIds !== null) {
+      feeds[inputs.positionIds] = int64Tensor(step.positions ?? countedPositions(step, cache), [
+        batch,
+        tokens,
+      ]);
+    }
+    if (inputs.useCacheBranch !== null) {
+      feeds[inputs.useCacheBranch] = new Tensor("bool", Uint8Array.from([cache.length > 0 ? 1 : 0]), [1]);
+    }
+    if (inputs.numLogitsToKeep !== null) feeds[inputs.numLogitsToKeep] = int64Tensor(Int32Array.of(0), []);
+    if (inputs.attentionBias !== null) {
+      feeds[inputs.attentionBias] = new Tensor("float32", biasOf(step, total), [1, 1, tokens, total]);
+    }
+    for (const [name, tensor] of cache.tensors) feeds[name] = tensor;
+    return feeds;
+  }
+
+  #fetches(step: ForwardStep, cache: KvCache): Record<string, Tensor | null> {
+    const fetches: Record<string, Tensor | null> = {};
+    if (step.pool) fetches[graphNames.readOut] = null;
+    if (step.directions) fetches[graphNames.projections] = null;
+    if (step.logitRows) fetches[this.graph.logits.name] = null;
+    if (step.keepCache) {
+      for (const { input, output } of this.graph.cache) {
+        if (this.#cacheKind === "rows") fetches[newRowsOutput(input)] = null;
+        else fetches[output] = this.#cacheKind === "shared" ? cache.tensors.get(input)! : null;
+      }
+    }
+    return fetches;
+  }
+
+  #nextCache(cache: KvCache, tokens: number, outputs: InferenceSession.OnnxValueMapType): KvCache {
+    const length = cache.length + tokens;
+    if (this.#cacheKind === "rows") {
+      for (const spec of this.graph.cache) {
+        appendRows(spec, cache, float32Of(outputs[newRowsOutput(spec.input)]), tokens);
+      }
+    }
+    if (this.hasFixedCache) return { ...cache, length };
+    const tensors = new Map(this.graph.cache.map((spec) => [spec.input, outputs[spec.output] as Tensor]));
+    return { batch: cache.batch, length, capacity: length, tensors };
+  }
+}
+
+function countedPositions(step: ForwardStep, cache: KvCache): Int32Array {
+  const positions = new Int32Array(step.batch * step.tokens);
+  for (let i = 0; i < positions.length; i++) positions[i] = cache.length + (i % step.tokens);
+  return positions;
+}
+
+function biasOf(step: ForwardStep, total: number): Float32Array {
+  const bias = new Float32Array(step.tokens * total);
+  if (step.visible) {
+    for (let i = 0; i < bias.length; i++) if (step.visible[i] === 0) bias[i] = maskedBias;
+  }
+  return bias;
+}
+
+function int64Tensor(values: Int32Array, shape: readonly number[]): Tensor {
+  return new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
+}
+
+function float32Of(value: unknown): Float32Array {
+  const { data } = value as Tensor;
+  if (data instanceof Float32Array) return data;
+  const view = data as unknown as ArrayBufferView;
+  return Float32Array.from(
+    new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength / 2),
+    float16ToNumber,
+  );
+}
+
+interface ReadGraph {
+  readonly graph: PatchedGraph;
+  readonly config: ModelConfig;
+  readonly weightsFolder: string;
+  readonly files: readonly string[];
+  readonly layout: ModelDescription["layout"];
+  readonly window: number | null;
+  readonly cacheKind: CacheKind;
+}
+
+function readGraph(model: ModelFolder): ReadGraph {
+  return model.weights.kind === "onnx"
+    ? readOnnxGraph(model.folder, model.weights)
+    : readCheckpoint(model.folder, model.weights);
+}
+
+function readOnnxGraph(folder: string, file: OnnxFile): ReadGraph {
+  const source = new FileByteSource(file.path);
+  try {
+    const onnx = parseOnnx(source);
+    const config = readFolderConfig(folder);
+    const { hidden, layers, headDim } = config;
+    const graph = patchGraph(onnx, source, { weightsFile: file.fileName, hidden, layers, headDim });
+    const weightsFolder = dirname(file.path);
+    const files = [file.path, ...graph.externalFiles.map((name) => join(weightsFolder, name))];
+    const cacheKind = graph.groupQueryAttention ? "shared" : "growing";
+    return { graph, config, weightsFolder, files, layout: graph.layout, window: null, cacheKind };
+  } finally {
+    source.close();
+  }
+}
+
+function readCheckpoint(folder: string, { files }: SafetensorsFiles): ReadGraph {
+  const config = readFolderConfig(folder);
+  const shards = files.map((file) => ({ file, header: readHeader(join(folder, file)) }));
+  const built = buildDecoderGraph(config.raw, shards);
+  const source = new MemoryByteSource(built.bytes);
+  const onnx = parseOnnx(source);
+  const keepOutputs = onnx.graph.inputs.map(({ name }) => newRowsOutput(name));
+  const { hidden, layers, headDim } = config;
+  const graph = patchGraph(onnx, source, { weightsFile: "", hidden, layers, headDim, keepOutputs });
+  return {
+    graph: { ...graph, precision: built.precision },
+    config,
+    weightsFolder: folder,
+    files: files.map((file) => join(folder, file)),
+    layout: "safetensors",
+    window: built.window,
+    cacheKind: "rows",
+  };
+}
+
+function readHeader(path: string): ReturnType<typeof parseSafetensorsHeader> {
+  const file = openSync(path, "r");
+  try {
+    const first = Buffer.alloc(8);
+    readSync(file, first, 0, 8, 0);
+    const head = Buffer.alloc(8 + safetensorsHeaderLength(first));
+    readSync(file, head, 0, head.length, 0);
+    return parseSafetensorsHeader(head, statSync(path).size, "ModelCorrupt");
+  } finally {
+    closeSync(file);
+  }
+}
+
+function checkInputs(session: InferenceSession, graph: PatchedGraph): void {
+  const known = new Set<string | null>([
+    ...Object.values(graph.inputs),
+    ...Object.values(graphNames),
+    ...graph.cache.map((spec) => spec.input),
+  ]);
+  const unknown = session.inputNames.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new SteerscopeError(
+      "ModelUnsupported",
+      `The graph wants inputs that Steerscope does not know: ${unknown.join(", ")}.`,
+      {
+        remedy: "Export the model for text generation with past (Optimum: text-generation-with-past).",
+      },
+    );
+  }
+}
+
+function loadError(error: unknown): SteerscopeError {
+  const detail = error instanceof Error ? error.message : String(error);
+  if (/bad_alloc|allocat/i.test(detail)) {
+    return new SteerscopeError("OutOfMemory", "There is not enough memory to load this model.", {
+      remedy: "Close other programs, or choose a smaller or more strongly quantised model.",
+      detail,
+    });
+  }
+  if (
+    /not implemented|NOT_IMPLEMENTED|is not a registered function|Could not find an implementation/i.test(
+      detail,
+    )
+  ) {
+    return new SteerscopeError(
+      "ModelUnsupported",
+      "This graph uses an operation that the CPU of onnxruntime does not have.",
+      {
+        remedy:
+          "Choose an export for the CPU, such as Optimum's or the onnxruntime-genai builder's with -e cpu.",
+        detail,
+      },
+    );
+  }
+  return new SteerscopeError("ModelCorrupt", "onnxruntime cannot load this model.", {
+    remedy: "Download or export the model again; the log has onnxruntime's own words.",
+    detail,
+  });
+}

@@ -1,0 +1,339 @@
+/**
+ * Example sets: JSON lines, one example a line (docs/file-formats.md). A set keeps every line as it was read, also lines
+ * that are not examples, so that writing it back changes nothing that nobody changed.
+ */
+import { SteerscopeError } from "../shared/errors.ts";
+import type { TextInput } from "../shared/tokenInput.ts";
+import { jsonMembers } from "./jsonMembers.ts";
+
+export const exampleLabels = ["positive", "negative"] as const;
+export type ExampleLabel = (typeof exampleLabels)[number];
+
+/** Where a text was taken from. */
+export interface ExampleSource {
+  /** Relative to the workspace. */
+  readonly uri: string;
+  /** Start line, start character, end line, end character; 0-based, as in the editor. */
+  readonly range?: readonly [number, number, number, number];
+  /** Of the text when it was taken. */
+  readonly sha256?: string;
+}
+
+export interface Example {
+  readonly label: ExampleLabel;
+  readonly text: string;
+  readonly prompt?: string;
+  /** Joins one positive and one negative example. */
+  readonly pair?: string;
+  readonly source?: ExampleSource;
+}
+
+export interface ExampleSetLine {
+  /** The line without its end. */
+  readonly raw: string;
+  readonly end: "\n" | "\r\n" | "";
+  /** null: an empty line or one that is not an example. */
+  readonly example: Example | null;
+}
+
+export interface ExampleSetProblem {
+  /** 1-based. */
+  readonly line: number;
+  readonly message: string;
+  /** error: the set cannot be computed with; warning: it can, but may not be what was meant. */
+  readonly severity: "error" | "warning";
+}
+
+export interface ExampleSet {
+  readonly name: string;
+  readonly byteOrderMark: boolean;
+  readonly lines: readonly ExampleSetLine[];
+  readonly problems: readonly ExampleSetProblem[];
+}
+
+/** Examples in the order of the file, and who belongs to whom. */
+export interface PairedExamples {
+  readonly positive: readonly TextInput[];
+  readonly negative: readonly TextInput[];
+  /** [pairs, 2]: index into `positive`, index into `negative`. */
+  readonly pairs: Int32Array;
+}
+
+/** A set is written by hand or from selections; ten times what any published one holds. */
+const maxLines = 100_000;
+const maxSetCharacters = 128 * 1024 * 1024;
+/** No supported context is longer. */
+const maxLineCharacters = 2 * 1024 * 1024;
+const maxPairCharacters = 200;
+const maxProblems = 200;
+
+/**
+ * Reads a set. Lines that are not examples are kept and reported in `problems`. Throws ExampleSetInvalid only when the
+ * whole is beyond the bounds (128 Mi characters, 100,000 lines).
+ */
+export function parseExampleSet(text: string, name: string): ExampleSet {
+  if (text.length > maxSetCharacters) throw tooLarge(name, `${text.length} characters`);
+  const byteOrderMark = text.startsWith("\uFEFF");
+  const lines: ExampleSetLine[] = [];
+  const problems: ExampleSetProblem[] = [];
+  for (let start = byteOrderMark ? 1 : 0; start < text.length;) {
+    if (lines.length >= maxLines) throw tooLarge(name, `more than ${maxLines} lines`);
+    const feed = text.indexOf("\n", start);
+    const stop = feed < 0 ? text.length : feed;
+    const isWindows = feed > start && text[feed - 1] === "\r";
+    const line = readLine(text.slice(start, isWindows ? stop - 1 : stop));
+    lines.push({
+      raw: line.raw,
+      end: feed < 0 ? "" : isWindows ? "\r\n" : "\n",
+      example: line.example,
+    });
+    if (line.problem !== null) report(problems, lines.length, line.problem, "error");
+    start = stop + 1;
+  }
+  return {
+    name,
+    byteOrderMark,
+    lines,
+    problems: [...problems, ...pairProblems(lines)].slice(0, maxProblems),
+  };
+}
+
+/** The inverse of `parseExampleSet`: the same characters for every line that was not changed. */
+export function formatExampleSet(set: ExampleSet): string {
+  return (set.byteOrderMark ? "\uFEFF" : "") + set.lines.map(({ raw, end }) => raw + end).join("");
+}
+
+/** The set with `examples` after its last line; line ends as in the rest of the file. Throws ExampleSetInvalid. */
+export function appendExamples(set: ExampleSet, examples: readonly Example[]): ExampleSet {
+  const end = set.lines[0]?.end === "\r\n" ? "\r\n" : "\n";
+  const kept = set.lines.map((line, index) =>
+    index === set.lines.length - 1 && line.end === "" ? { ...line, end } : line,
+  );
+  const added = examples.map((example) => ({ raw: JSON.stringify(example), end }));
+  return withLines(set, [...kept, ...added]);
+}
+
+/**
+ * The set with some keys of the example at `line` (1-based) changed; `undefined` takes a key away. Other keys of the
+ * line keep their order and spelling. Throws InvalidRequest when there is no example, ExampleSetInvalid beyond bounds.
+ */
+export function changeExample(
+  set: ExampleSet,
+  line: number,
+  change: { readonly [K in keyof Example]?: Example[K] | undefined },
+): ExampleSet {
+  const old = exampleLine(set, line);
+  const members = jsonMembers(old.raw);
+  const written = new Set<string>();
+  const parts: string[] = [];
+  for (const { key, source } of members) {
+    if (!Object.hasOwn(change, key)) parts.push(source);
+    else if (!written.has(key)) {
+      written.add(key);
+      const value = change[key as keyof Example];
+      if (value !== undefined) parts.push(member(key, value));
+    }
+  }
+  for (const [key, value] of Object.entries(change)) {
+    if (!written.has(key) && value !== undefined) parts.push(member(key, value));
+  }
+  const changed = { raw: `{${parts.join(",")}}`, end: old.end };
+  return withLines(set, set.lines.with(line - 1, { ...old, ...changed }));
+}
+
+/** The set without the example at `line` (1-based). Throws InvalidRequest when there is none. */
+export function removeExample(set: ExampleSet, line: number): ExampleSet {
+  exampleLine(set, line);
+  return withLines(set, set.lines.toSpliced(line - 1, 1));
+}
+
+/** The examples with their line numbers (1-based), in the order of the file. */
+export function examplesOf(set: ExampleSet): readonly { readonly line: number; readonly example: Example }[] {
+  return set.lines.flatMap(({ example }, index) => (example === null ? [] : [{ line: index + 1, example }]));
+}
+
+/**
+ * What the engine computes with. Examples with the same `pair` form a pair. Examples without `pair` pair in order, the
+ * first positive with the first negative, when there are as many of both; otherwise they stay unpaired.
+ */
+export function pairExamples(set: ExampleSet): PairedExamples {
+  const inputs: Record<ExampleLabel, TextInput[]> = { positive: [], negative: [] };
+  const loose: Record<ExampleLabel, number[]> = { positive: [], negative: [] };
+  const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
+  for (const { example } of examplesOf(set)) {
+    const { label, text, prompt, pair } = example;
+    const index = inputs[label].push(prompt === undefined ? { text } : { text, prompt }) - 1;
+    if (pair === undefined) loose[label].push(index);
+    else {
+      const sides = byId.get(pair) ?? {};
+      sides[label] ??= index;
+      byId.set(pair, sides);
+    }
+  }
+  const pairs: number[] = [];
+  for (const { positive, negative } of byId.values()) {
+    if (positive !== undefined && negative !== undefined) pairs.push(positive, negative);
+  }
+  if (loose.positive.length === loose.negative.length) {
+    loose.positive.forEach((positive, place) => pairs.push(positive, loose.negative[place]!));
+  }
+  return { ...inputs, pairs: Int32Array.from(pairs) };
+}
+
+/**
+ * sha256 (hex) of what the set contributes to a vector: label, text, prompt and pair of each example in order. Unknown
+ * keys, sources, empty lines and line ends do not change it.
+ */
+export async function exampleSetHash(set: ExampleSet): Promise<string> {
+  const content = examplesOf(set).map(({ example }) =>
+    JSON.stringify([example.label, example.text, example.prompt ?? null, example.pair ?? null]),
+  );
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content.join("\n")));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Throws ExampleSetInvalid, with the first of them, when the set has problems of severity error or no examples. */
+export function requireSoundSet(set: ExampleSet): void {
+  const errors = set.problems.filter(({ severity }) => severity === "error");
+  const [first] = errors;
+  if (first !== undefined) {
+    const others = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+    throw new SteerscopeError(
+      "ExampleSetInvalid",
+      `${set.name}, line ${first.line}: ${first.message}${others}`,
+      {
+        remedy:
+          "Correct or remove the line; pairs are formed in order, so that a skipped line would move them.",
+        detail: errors.map(({ line, message }) => `line ${line}: ${message}`).join("\n"),
+      },
+    );
+  }
+  if (examplesOf(set).length === 0) {
+    throw new SteerscopeError("ExampleSetInvalid", `${set.name} has no examples.`, {
+      remedy: 'Write one example a line: {"label":"positive","text":"…"}.',
+    });
+  }
+}
+
+function withLines(
+  set: ExampleSet,
+  lines: readonly { readonly raw: string; readonly end: string }[],
+): ExampleSet {
+  const text = (set.byteOrderMark ? "\uFEFF" : "") + lines.map(({ raw, end }) => raw + end).join("");
+  return parseExampleSet(text, set.name);
+}
+
+function exampleLine(set: ExampleSet, line: number): ExampleSetLine {
+  const found = set.lines[line - 1];
+  if (found?.example) return found;
+  throw new SteerscopeError("InvalidRequest", `${set.name} has no example at line ${line}.`);
+}
+
+function member(key: string, value: unknown): string {
+  return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+}
+
+interface ReadLine {
+  readonly raw: string;
+  readonly example: Example | null;
+  readonly problem: string | null;
+}
+
+function readLine(raw: string): ReadLine {
+  const bad = (problem: string): ReadLine => ({ raw, example: null, problem });
+  if (raw.trim() === "") return { raw, example: null, problem: null };
+  if (raw.length > maxLineCharacters) return bad(`The line is longer than ${maxLineCharacters} characters.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(raw);
+  } catch (error) {
+    return bad(`This is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return bad('The line is not an object such as {"label":"positive","text":"…"}.');
+  }
+  // Own members only: a "__proto__" in the file is a key like any other.
+  const field = (key: keyof Example): unknown =>
+    Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+  const label = exampleLabels.find((candidate) => candidate === field("label"));
+  if (label === undefined) return bad('"label" must be "positive" or "negative".');
+  const text = field("text");
+  if (typeof text !== "string" || text === "") return bad('"text" must be a text that is not empty.');
+  const prompt = field("prompt");
+  if (prompt !== undefined && typeof prompt !== "string") return bad('"prompt" must be a text.');
+  const pair = field("pair");
+  if (pair !== undefined && (typeof pair !== "string" || pair === "" || pair.length > maxPairCharacters)) {
+    return bad(`"pair" must be a text of 1 to ${maxPairCharacters} characters.`);
+  }
+  if (/\p{Surrogate}/u.test(text + (prompt ?? ""))) {
+    return bad("The text holds half of a surrogate pair, which no tokenizer can read.");
+  }
+  const source = readSource(field("source"));
+  const example: Example = {
+    label,
+    text,
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(pair === undefined ? {} : { pair }),
+    ...(source === undefined ? {} : { source }),
+  };
+  return { raw, example, problem: null };
+}
+
+/** A source only says where to look; one that cannot be understood is left alone in the file. */
+function readSource(value: unknown): ExampleSource | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { uri, range, sha256 } = value as Record<string, unknown>;
+  if (typeof uri !== "string") return undefined;
+  return {
+    uri,
+    ...(isRange(range) ? { range } : {}),
+    ...(typeof sha256 === "string" ? { sha256 } : {}),
+  };
+}
+
+function isRange(value: unknown): value is readonly [number, number, number, number] {
+  return (
+    Array.isArray(value) &&
+    value.length === 4 &&
+    value.every((each) => Number.isSafeInteger(each) && each >= 0)
+  );
+}
+
+function pairProblems(lines: readonly ExampleSetLine[]): ExampleSetProblem[] {
+  const problems: ExampleSetProblem[] = [];
+  const seen = new Map<string, Partial<Record<ExampleLabel, number>>>();
+  lines.forEach(({ example }, index) => {
+    if (example?.pair === undefined) return;
+    const { label, pair } = example;
+    const sides = seen.get(pair) ?? {};
+    const earlier = sides[label];
+    if (earlier === undefined) sides[label] = index + 1;
+    else {
+      const message = `The pair "${pair}" has a second ${label} example; the first is at line ${earlier}.`;
+      report(problems, index + 1, message, "error");
+    }
+    seen.set(pair, sides);
+  });
+  for (const [pair, { positive, negative }] of seen) {
+    const line = positive ?? negative;
+    if (line === undefined || (positive !== undefined && negative !== undefined)) continue;
+    const missing = positive === undefined ? "positive" : "negative";
+    report(problems, line, `The pair "${pair}" has no ${missing} example.`, "warning");
+  }
+  return problems;
+}
+
+function report(
+  problems: ExampleSetProblem[],
+  line: number,
+  message: string,
+  severity: ExampleSetProblem["severity"],
+): void {
+  if (problems.length < maxProblems) problems.push({ line, message, severity });
+}
+
+function tooLarge(name: string, what: string): SteerscopeError {
+  return new SteerscopeError("ExampleSetInvalid", `${name} is too large for an example set (${what}).`, {
+    remedy: "More than about a hundred pairs add little: take a sample.",
+  });
+}

@@ -1,0 +1,43 @@
+/** One member of a JSON object with the characters it was written with. */
+export interface JsonMember {
+  readonly key: string;
+  /** Key, colon and value as they stand, without the white space around the member. */
+  readonly source: string;
+}
+
+/**
+ * The members of the object that `text` holds, in their order, twice-named ones included: what JSON.parse loses (order
+ * of numeric keys, spelling of numbers). `text` must be a JSON object that JSON.parse accepts.
+ */
+export function jsonMembers(text: string): JsonMember[] {
+  const members: JsonMember[] = [];
+  let depth = 0;
+  let start = -1;
+  let colon = -1;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index]!;
+    if (character === '"') {
+      if (depth === 1 && start < 0) start = index;
+      index = closingQuote(text, index);
+    } else if (character === ":" && depth === 1 && colon < 0) {
+      colon = index;
+    } else if (character === "{" || character === "[") {
+      depth++;
+    } else if (character === "}" || character === "]" || (character === "," && depth === 1)) {
+      if (depth === 1 && start >= 0) {
+        const key = JSON.parse(text.slice(start, colon)) as string;
+        members.push({ key, source: text.slice(start, index).trimEnd() });
+        start = -1;
+        colon = -1;
+      }
+      if (character !== ",") depth--;
+    }
+  }
+  return members;
+}
+
+function closingQuote(text: string, opening: number): number {
+  let index = opening + 1;
+  while (index < text.length && text[index] !== '"') index += text[index] === "\\" ? 2 : 1;
+  return index;
+}
