@@ -57,14 +57,15 @@ const stub =
 
 /**
  * Takes transformers.js from its sources instead of its bundle, which has onnxruntime-web pasted in (no check of package
- * names would see it), and marks them free of side effects, which its package.json leaves open, so that what is not
- * imported is dropped.
+ * names would see it): from the one module with the tokenizer base class, since the package's index would bring every
+ * model along (the engine is loaded by a dynamic import, which ends esbuild's dropping of unused exports). Its sources are
+ * marked free of side effects, which its package.json leaves open.
  */
 const transformersPlugin = {
   name: "transformers",
   setup(esbuild) {
     esbuild.onResolve({ filter: /^@huggingface\/transformers$/ }, () => ({
-      path: join(transformersSource, "transformers.js"),
+      path: join(transformersSource, "tokenization_utils.js"),
       sideEffects: false,
     }));
     esbuild.onResolve({ filter: /^[^/]/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {

@@ -26,7 +26,10 @@ export class Arguments {
   constructor(argv: readonly string[], specs: OptionSpecs) {
     try {
       const options = Object.fromEntries(
-        Object.entries(specs).map(([name, { type, multiple }]) => [name, { type, multiple: multiple === true }]),
+        Object.entries(specs).map(([name, { type, multiple }]) => [
+          name,
+          { type, multiple: multiple === true },
+        ]),
       );
       const { values, positionals } = parseArgs({
         args: joinNegativeNumbers(argv, specs),
@@ -36,7 +39,9 @@ export class Arguments {
       });
       this.positionals = positionals;
       this.#values = new Map(
-        Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+        Object.entries(values).flatMap(([name, value]) =>
+          value === undefined ? [] : [[name, value] as const],
+        ),
       );
     } catch (error) {
       // parseArgs ends its sentences with advice about "--" that helps nobody here.
@@ -69,7 +74,8 @@ export class Arguments {
     const value = this.text(name);
     if (value === undefined) return undefined;
     const found = values.find((candidate) => candidate === value);
-    if (found === undefined) throw usageError(`--${name} must be one of ${values.join(", ")}, not "${value}".`);
+    if (found === undefined)
+      throw usageError(`--${name} must be one of ${values.join(", ")}, not "${value}".`);
     return found;
   }
 
@@ -84,7 +90,8 @@ export class Arguments {
 
   integer(name: string, least: number, most: number): number | undefined {
     const value = this.number(name, least, most);
-    if (value !== undefined && !Number.isInteger(value)) throw usageError(`--${name} must be a whole number.`);
+    if (value !== undefined && !Number.isInteger(value))
+      throw usageError(`--${name} must be a whole number.`);
     return value;
   }
 }

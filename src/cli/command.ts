@@ -1,6 +1,6 @@
 /** The shape of a command and what all commands share: engine options, progress, JSON. */
 import type { CallOptions, Engine } from "../shared/engineProxy.ts";
-import { Arguments, type OptionSpecs } from "./arguments.ts";
+import type { Arguments, OptionSpecs } from "./arguments.ts";
 import { defaultCacheFolder } from "./cacheFolder.ts";
 import type { Context } from "./context.ts";
 import { ProgressLine } from "./progressLine.ts";
@@ -55,13 +55,13 @@ export class Run {
   readonly isJson: boolean;
   readonly warnings: string[] = [];
   readonly cacheFolder: string;
-  readonly #values: Arguments;
+  readonly #threads: number | undefined;
   readonly #progress: ProgressLine;
   #handle: ReturnType<Context["startEngine"]> | undefined;
 
   constructor(context: Context, values: Arguments) {
     this.context = context;
-    this.#values = values;
+    this.#threads = values.integer("threads", 1, 1024);
     this.isJson = values.flag("json");
     this.cacheFolder = values.text("cache-folder") ?? defaultCacheFolder(context.environment);
     this.#progress = new ProgressLine(context.stderr);
@@ -69,10 +69,9 @@ export class Run {
 
   /** Started on first use. */
   get engine(): Engine {
-    const threads = this.#values.integer("threads", 1, 1024);
     this.#handle ??= this.context.startEngine({
       cacheFolder: this.cacheFolder,
-      ...(threads === undefined ? {} : { threads }),
+      ...(this.#threads === undefined ? {} : { threads: this.#threads }),
     });
     return this.#handle.engine;
   }

@@ -96,8 +96,9 @@ function writeError(error: unknown, context: Context, isJson: boolean, isVerbose
     return;
   }
   const { message, remedy, detail, kind } = serialised;
-  const lines = [`${bold("steerscope:", usesColours(context.stderr, context))} ${message}`];
+  const lines = [message];
   if (remedy !== undefined) lines.push(remedy);
   if (detail !== undefined && (isVerbose || kind === "Internal")) lines.push(detail);
-  context.stderr.write(`${printable(lines.join("\n"))}\n`.replace(/\uFFFD(\[\d*m)/g, "\x1b$1"));
+  const program = bold("steerscope:", usesColours(context.stderr, context));
+  context.stderr.write(`${program} ${printable(lines.join("\n"))}\n`);
 }

@@ -9,10 +9,12 @@ export function programHelp(commands: readonly Command[]): string {
 
 /** What `steerscope <command> --help` prints. */
 export function commandHelp({ name, usage, summary, options, notes }: Command): string {
-  const entries = Object.entries({ ...options, ...commonOptions }).map(([option, { value, help, multiple }]) => ({
-    left: `--${option}${value === undefined ? "" : ` ${value}`}`,
-    right: multiple === true ? `${help} May be repeated.` : help,
-  }));
+  const entries = Object.entries({ ...options, ...commonOptions }).map(
+    ([option, { value, help, multiple }]) => ({
+      left: `--${option}${value === undefined ? "" : ` ${value}`}`,
+      right: multiple === true ? `${help} May be repeated.` : help,
+    }),
+  );
   const width = Math.max(...entries.map(({ left }) => left.length));
   const list = entries.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}\n`).join("");
   const remarks = notes.map((note) => `\n${note}\n`).join("");

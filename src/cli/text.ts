@@ -2,13 +2,14 @@
 
 /** Models and files may hold terminal commands; they are shown, not obeyed. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\uFFFD");
 }
 
 /** A token on one line: spaces and line ends made visible. */
 export function visibleToken(piece: string): string {
-  return printable(piece.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll("\r", "␍").replaceAll(" ", "·"));
+  return printable(
+    piece.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll("\r", "␍").replaceAll(" ", "·"),
+  );
 }
 
 export interface Column {

@@ -99,7 +99,12 @@ export function* measureVectorSteps(
     });
     yield { done: layer + 1, total };
   }
-  const suggested = suggestLayer(measures);
+  const suggested = suggestLayer(
+    measures,
+    method === "random"
+      ? "a random control has no best layer"
+      : "there are too few examples to measure which layer is best",
+  );
   let outliers: Outlier[] = [];
   if (halves.length > 0 && set.pairs.length > 0) {
     const fitter = fitterOf(suggested.layer);

@@ -12,15 +12,15 @@ const tie = 0.01;
 /**
  * The layer to steer first: of the layers whose stability is sound, the one of highest held-out separation; among ties
  * one in the middle third of the network, where steering is known to work best (about half depth in arXiv 2505.03189),
- * by Cohen's d. Where nothing could be measured: the middle layer.
+ * by Cohen's d. Where nothing could be measured: the middle layer, for the reason given as `unmeasured`.
  */
-export function suggestLayer(layers: readonly LayerMeasures[]): SuggestedLayer {
+export function suggestLayer(layers: readonly LayerMeasures[], unmeasured: string): SuggestedLayer {
   const middle = Math.floor((layers.length - 1) / 2);
   const measured = layers.filter((layer) => layer.separation !== null && layer.stability !== null);
   if (measured.length === 0) {
     return {
       layer: middle,
-      reason: `Layer ${middle} is the middle of the network; there are too few examples to measure which layer is best.`,
+      reason: `Layer ${middle} is the middle of the network; ${unmeasured}.`,
     };
   }
   const sound = measured.filter((layer) => layer.stability!.low >= soundStability);

@@ -138,7 +138,8 @@ async function measure(
     extractSeconds: seconds,
     tokens: { total: mean.tokens.total, computed: mean.tokens.computed },
     meanDifference: { smallestCosine: Math.min(...cosines), largestNormError: Math.max(...norms) },
-    repeng: { smallestCosine: Math.min(...repengCosines) },
+    repeng: { smallestCosine: Math.min(...repengCosines), cosines: repengCosines.map((v) => v.toFixed(5)).join(" ") },
+    norms: norms.map((v) => v.toExponential(1)).join(" "), vnorms: Array.from({length: layers}, (_, l) => norm(layerOf(means, l, hidden)).toFixed(3)).join(" "),
   };
 }
 

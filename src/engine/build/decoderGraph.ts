@@ -85,6 +85,8 @@ class DecoderGraph {
     const { value: table, precision } = this.#weight(embedding, tableShape);
     this.precision = precision;
     this.#prepareInputs();
+    this.#prepareRotation();
+    this.#prepareHeads();
     this.#stream = this.#add({ operator: "Gather", inputs: [table, "input_ids"], outputs: ["embedding"] });
     this.#outputs.push(
       encodeValueInfo("logits", ElementType.float32, ["batch", "tokens", config.vocabulary]),
@@ -178,7 +180,7 @@ class DecoderGraph {
     return output;
   }
 
-  /** Inputs, and from them what every attention needs: lengths, and the rotation of each token of this run. */
+  /** Inputs, and from them the lengths that every attention needs. */
   #prepareInputs(): void {
     const tokens = ["batch", "tokens"];
     this.#inputs.push(
@@ -188,7 +190,6 @@ class DecoderGraph {
       encodeValueInfo("attention_bias", ElementType.float32, ["bias_batch", 1, "tokens", "total"]),
     );
     const one = this.#constant("one", [1]);
-    const zeroScalar = this.#constant("zero", [0], true);
     const oneScalar = this.#constant("one_scalar", [1], true);
     const int32 = { to: ElementType.int32 };
 
@@ -199,27 +200,36 @@ class DecoderGraph {
     this.#add({ operator: "Shape", inputs: ["attention_mask"], outputs: ["mask_shape"] });
     this.#add({ operator: "Gather", inputs: ["mask_shape", oneScalar], outputs: ["total"] });
     this.#add({ operator: "Cast", inputs: ["total"], outputs: ["total_length"], attributes: int32 });
+  }
 
-    // One row of cosines and sines a token of this run, in place of a table over all positions, which for a context of
-    // 131,072 tokens would be 67 MB; `rows` tells RotaryEmbedding that token i takes row i.
+  /**
+   * One row of cosines and sines a token of this run, in place of a table over all positions, which for a context of
+   * 131,072 tokens would be 67 MB; `rows` tells RotaryEmbedding that token i takes row i.
+   */
+  #prepareRotation(): void {
     const { inverseFrequencies } = this.#config;
     const speeds = new Float32Array(this.#headSize / 2);
     speeds.set(inverseFrequencies);
     this.#initializers.push(encodeTensor("speeds", ElementType.float32, [1, speeds.length], speeds));
     const column = this.#constant("column", [-1, 1]);
+    const first = this.#constant("first_row", [0], true);
+    const step = this.#constant("row_step", [1], true);
     const float32 = { to: ElementType.float32 };
     this.#add({ operator: "Reshape", inputs: ["position_ids", column], outputs: ["positions"] });
-    this.#add({ operator: "Cast", inputs: ["positions"], outputs: ["angles_of"], attributes: float32 });
-    this.#add({ operator: "Mul", inputs: ["angles_of", "speeds"], outputs: ["angles"] });
+    this.#add({ operator: "Cast", inputs: ["positions"], outputs: ["float_positions"], attributes: float32 });
+    this.#add({ operator: "Mul", inputs: ["float_positions", "speeds"], outputs: ["angles"] });
     this.#add({ operator: "Cos", inputs: ["angles"], outputs: ["cosines"] });
     this.#add({ operator: "Sin", inputs: ["angles"], outputs: ["sines"] });
     this.#add({ operator: "Shape", inputs: ["position_ids"], outputs: ["run_shape"] });
     this.#add({ operator: "Size", inputs: ["position_ids"], outputs: ["run_size"] });
-    this.#add({ operator: "Range", inputs: [zeroScalar, "run_size", oneScalar], outputs: ["counted"] });
+    this.#add({ operator: "Range", inputs: [first, "run_size", step], outputs: ["counted"] });
     this.#add({ operator: "Reshape", inputs: ["counted", "run_shape"], outputs: ["rows"] });
+  }
 
-    const { headDim, heads, keyValueHeads } = this.#config;
-    if (this.#config.queryKeyNorm) {
+  /** Shapes that heads are cut and joined by. */
+  #prepareHeads(): void {
+    const { headDim, heads, keyValueHeads, queryKeyNorm } = this.#config;
+    if (queryKeyNorm) {
       this.#constant("per_head", [0, 0, -1, headDim]);
       this.#constant("merged", [0, 0, -1]);
     }

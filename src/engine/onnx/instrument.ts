@@ -119,8 +119,6 @@ export function declareOutputs(shape: InstrumentShape, readOut: string, projecti
 export interface Instrumented {
   readonly nodes: readonly (EditedNode | Uint8Array)[];
   readonly initializers: readonly Uint8Array[];
-  /** Values whose declared shape no longer holds. */
-  readonly undeclared: ReadonlySet<string>;
   readonly readOut: string;
   readonly projections: string;
 }
@@ -191,7 +189,6 @@ export function instrument(
       encodeNode({ operator: "Concat", inputs: projected, outputs: [projections], attributes: { axis: 0 } }),
     ],
     initializers,
-    undeclared: head.values,
     readOut,
     projections,
   };

@@ -17,8 +17,6 @@ export interface OutputHead {
   readonly reshapes: readonly OnnxNode[];
   /** Width of the logits, where it is known. */
   readonly vocabulary: number | null;
-  /** Values that depend on `input`, itself included. */
-  readonly values: ReadonlySet<string>;
 }
 
 const products = new Set([
@@ -65,7 +63,6 @@ export function findHead(scope: GraphScope, cuts: Cuts, value: string, logits: s
     takesMatrix: product.operator === "Gemm" || product.operator === "FusedGemm",
     reshapes,
     vocabulary,
-    values: cuts.dependants([input]),
   };
 }
 

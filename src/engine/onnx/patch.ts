@@ -99,7 +99,6 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
         .map((output) => output.body),
       ...declareOutputs(shape, graphNames.readOut, graphNames.projections),
     ],
-    undeclared: body.undeclared,
   };
   return {
     bytes: new ModelRewriter(source, options.weightsFile).write(model, edit),
@@ -127,7 +126,7 @@ interface Decoder {
   readonly isMerged: boolean;
   readonly elementType: number;
   readonly groupQueryAttention: boolean;
-  write(shape: InstrumentShape): Pick<GraphEdit, "nodes" | "initializers" | "undeclared">;
+  write(shape: InstrumentShape): Pick<GraphEdit, "nodes" | "initializers">;
 }
 
 /** The graph itself, or the two branches of an `If` on `use_cache_branch` (merged decoders). */
@@ -176,7 +175,7 @@ function mergedDecoder(
       { inputIds: ends.inputs.inputIds, logits, cacheOutputs },
       expected,
     );
-    return { attribute, graph, branch, stream, cacheOutputs };
+    return { attribute, graph, branch, stream, logits, cacheOutputs };
   });
   return {
     isMerged: true,
@@ -185,22 +184,15 @@ function mergedDecoder(
       usesGroupQueryAttention(branch, cacheOutputs),
     ),
     write(shape) {
-      const edits = branches.map(({ attribute, graph, branch, stream }): [string, GraphEdit] => {
-        const { readOut, projections, undeclared, ...edit } = instrument(
-          branch,
-          stream,
-          shape,
-          `${attribute}.`,
-        );
+      const edits = branches.map(({ attribute, graph, branch, stream, logits }): [string, GraphEdit] => {
+        const { readOut, projections, ...edit } = instrument(branch, stream, shape, `${attribute}.`);
         const outputs = [
           ...graph.outputs.map((output) =>
-            undeclared.has(output.name)
-              ? encodeValueInfo(output.name, output.elementType, null)
-              : output.body,
+            output.name === logits ? encodeValueInfo(output.name, output.elementType, null) : output.body,
           ),
           ...declareOutputs(shape, readOut, projections),
         ];
-        return [attribute, { ...edit, undeclared, outputs, inputs: [] }];
+        return [attribute, { ...edit, outputs, inputs: [] }];
       });
       const edited: EditedNode = {
         node: branching,
@@ -208,7 +200,7 @@ function mergedDecoder(
         graphs: new Map(edits),
       };
       const nodes = scope.nodes.map((node) => (node === branching ? edited : { node }));
-      return { nodes, initializers: [], undeclared: new Set([ends.logits.name]) };
+      return { nodes, initializers: [] };
     },
   };
 }

@@ -1,6 +1,10 @@
 /**
  * Writes a parsed model again with changes. What is not changed is copied byte for byte; weights are not copied but
  * referenced where they lie in the original file.
+ *
+ * Declared shapes of values inside a graph are left out: some no longer hold, and some never did (the onnxruntime-genai
+ * builder declares keys of the whole past as long as the new tokens, so its fp16 graphs fail at the first cached step).
+ * onnxruntime works out all of them by itself.
  */
 import { SteerscopeError } from "../../shared/errors.ts";
 import { encodeExternalTensor } from "./encode.ts";
@@ -15,8 +19,6 @@ export interface GraphEdit {
   readonly inputs: readonly Uint8Array[];
   /** All outputs: originals to keep, and new ones. */
   readonly outputs: readonly (ByteRange | Uint8Array)[];
-  /** Values whose declared shape no longer holds. */
-  readonly undeclared: ReadonlySet<string>;
 }
 
 export interface EditedNode {
@@ -62,9 +64,6 @@ export class ModelRewriter {
     for (const input of edit.inputs) writer.bytes(11, input);
     for (const output of edit.outputs)
       writer.bytes(12, output instanceof Uint8Array ? output : this.#copy(output));
-    for (const value of graph.valueInfo.values()) {
-      if (!edit.undeclared.has(value.name)) writer.bytes(13, this.#copy(value.body));
-    }
     return writer;
   }
 

@@ -32,8 +32,6 @@ export interface Cuts {
   reachesLogits(vertex: Vertex): boolean;
   /** Nodes between a value and the logits, in the order of the flow. */
   nodesAfter(value: string): readonly OnnxNode[];
-  /** The values that depend on these, these included. */
-  dependants(values: readonly string[]): Set<string>;
 }
 
 /** Cut vertices between the embedding of `inputIds` and `logits`. Throws ModelUnsupported when nothing connects them. */
@@ -61,7 +59,6 @@ export function findCuts(scope: GraphScope, inputIds: string, logits: string): C
     lastAbove: (value) => lastAbove(scope, flow.reached, positions, value),
     reachesLogits: (vertex) => onPath.has(vertex),
     nodesAfter: (value) => nodesAfter(scope, path, value),
-    dependants: (values) => dependants(scope, values),
   };
 }
 
@@ -182,14 +179,6 @@ function isJoin(node: OnnxNode, cuts: Cuts): boolean {
 function nodesAfter(scope: GraphScope, path: readonly Vertex[], value: string): OnnxNode[] {
   const start = path.indexOf(value);
   return path.slice(start + 1).flatMap((vertex) => (typeof vertex === "number" ? scope.nodes[vertex]! : []));
-}
-
-function dependants(scope: GraphScope, values: readonly string[]): Set<string> {
-  const found = new Set(values);
-  for (const node of scope.nodes) {
-    if (readsOf(node).some((value) => found.has(value))) for (const output of node.outputs) found.add(output);
-  }
-  return found;
 }
 
 /** The values whose numbers a node's outputs depend on. */

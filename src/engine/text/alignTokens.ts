@@ -54,11 +54,9 @@ function spell(surfaces: readonly (Uint8Array | null)[]): Spelling {
       tokenEnd += surface.length;
       while (decoded < tokenEnd) {
         const length = characterLength(bytes, decoded);
-        characters.push(
-          length === 0
-            ? replacement
-            : decoder.decode(bytes.subarray(decoded, decoded + length)).codePointAt(0)!,
-        );
+        if (length === 0) characters.push(replacement);
+        else if (length === 1) characters.push(bytes[decoded]!);
+        else characters.push(decoder.decode(bytes.subarray(decoded, decoded + length)).codePointAt(0)!);
         decoded += Math.max(1, length);
       }
     }

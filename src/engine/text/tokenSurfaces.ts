@@ -34,8 +34,8 @@ function byteAlphabet(): Map<string, number> {
 }
 
 /** The character that the decoder turns into a space; null where it has none. */
-function spaceMark(decoderParts: readonly Json[]): string | null {
-  for (const part of decoderParts) {
+export function spaceMark(tokenizer: Json): string | null {
+  for (const part of componentParts(tokenizer["decoder"])) {
     if (part["type"] === "Metaspace") {
       return typeof part["replacement"] === "string" ? part["replacement"] : "▁";
     }
@@ -80,12 +80,11 @@ export function characterLength(bytes: Uint8Array, at: number): number {
 
 export function tokenSurfaces({ tokenizer, addedTokens, spellings }: TokenizerFiles): TokenSurfaces {
   const model = isRecord(tokenizer["model"]) ? tokenizer["model"] : {};
-  const decoderParts = componentParts(tokenizer["decoder"]);
-  const isByteLevel = [...decoderParts, ...componentParts(tokenizer["pre_tokenizer"])].some(
-    (part) => part["type"] === "ByteLevel",
-  );
+  const isByteLevel = ["decoder", "pre_tokenizer"]
+    .flatMap((name) => componentParts(tokenizer[name]))
+    .some((part) => part["type"] === "ByteLevel");
   const alphabet = byteAlphabet();
-  const mark = spaceMark(decoderParts);
+  const mark = spaceMark(tokenizer);
   const hasByteFallback = model["byte_fallback"] === true;
   const literal = new Map(addedTokens.map(({ id, content }) => [id, content]));
   const unknownToken = model["unk_token"] ?? null;
@@ -102,6 +101,7 @@ export function tokenSurfaces({ tokenizer, addedTokens, spellings }: TokenizerFi
   };
 
   const known = new Map<number, Uint8Array>();
+  const pieces = new Map<number, string>();
   const bytes = (id: number): Uint8Array | null => {
     const cached = known.get(id);
     if (cached !== undefined) return cached;
@@ -119,8 +119,13 @@ export function tokenSurfaces({ tokenizer, addedTokens, spellings }: TokenizerFi
     vocabularySize,
     bytes: (id) => (id === unknownId || spellings.get(id) === unknownToken ? null : bytes(id)),
     piece(id) {
+      const cached = pieces.get(id);
+      if (cached !== undefined) return cached;
       const found = bytes(id);
-      return found === null ? `<${id}>` : displayBytes(found);
+      if (found === null) return `<${id}>`;
+      const piece = displayBytes(found);
+      pieces.set(id, piece);
+      return piece;
     },
   };
 }

@@ -8,6 +8,7 @@ import { SteerscopeError } from "../../shared/errors.ts";
 import type { ModelInput, Template, TextInput, TokenInput } from "../../shared/tokenInput.ts";
 import { alignTokens, spellTokens } from "./alignTokens.ts";
 import { renderChat } from "./chatTemplate.ts";
+import { splitAtSpaces } from "./splitAtSpaces.ts";
 import { createStreamDecoder, type StreamDecoder } from "./streamDecoder.ts";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
 import { tokenSurfaces, type TokenSurfaces } from "./tokenSurfaces.ts";
@@ -51,7 +52,10 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   let tokenizer: PreTrainedTokenizer;
   try {
     // The base class, not the one that tokenizer_class names: for decoder-only models these differ in padding alone.
-    tokenizer = new PreTrainedTokenizer(correctForTransformers(files.tokenizer), files.config);
+    tokenizer = new PreTrainedTokenizer(
+      splitAtSpaces(correctForTransformers(files.tokenizer), files.spellings.values()),
+      files.config,
+    );
   } catch (error) {
     throw new SteerscopeError("ModelUnsupported", "This model's tokenizer cannot be used.", {
       remedy: "Give token ids instead of text, or use another model.",

@@ -1,0 +1,175 @@
+import { basename, extname } from "node:path";
+import { checkWritable, readFileBounded, writeFileAtomically } from "../client/files.ts";
+import {
+  exampleSetHash,
+  examplesOf,
+  pairExamples,
+  parseExampleSet,
+  requireSoundSet,
+  type ExampleSet,
+} from "../formats/exampleSet.ts";
+import { encodeVectorFile, type VectorProvenance } from "../formats/vectorFile.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { defaultMethod, methodIds } from "../shared/methods.ts";
+import { defaultReadPosition, formatReadPosition, parseReadPosition } from "../shared/readPosition.ts";
+import { templates } from "../shared/tokenInput.ts";
+import type { Outlier } from "../shared/vectorMeasures.ts";
+import { usageError } from "./arguments.ts";
+import { defaultModel, modelOption, type Command } from "./command.ts";
+import { measureLegend, measureTable } from "./measureTable.ts";
+import { size } from "./text.ts";
+
+/** The bound of the format is in characters; this many bytes can hold them. */
+const maxSetBytes = 512 * 1024 * 1024;
+/** A pair that turns the vector by less than this is like the others. */
+const notableShift = 0.02;
+const maxOutliersShown = 3;
+
+export const computeCommand: Command = {
+  name: "compute",
+  usage: "<set.jsonl> --out <vector.safetensors> [options]",
+  summary: "Compute a steering vector for every layer from an example set.",
+  options: {
+    out: { type: "string", value: "file", help: "Vector file to write. Required." },
+    ...modelOption,
+    method: { type: "string", value: "id", help: `${methodIds.join(", ")}. Default: ${defaultMethod}.` },
+    position: {
+      type: "string",
+      value: "position",
+      help: "Token that is read: last, last-K, mean, mean-completion, or an index. Default: last.",
+    },
+    template: {
+      type: "string",
+      value: "name",
+      help: "none: prompt and text as they are; chat: the model's chat template. Default: none.",
+    },
+    unit: { type: "boolean", help: "Scale the vector of every layer to norm 1." },
+    seed: {
+      type: "string",
+      value: "n",
+      help: "Of the method random, of split halves and bootstrap. Default: 0.",
+    },
+  },
+  notes: [
+    'A set has one example a line: {"label":"positive","text":"…"}; "prompt" and "pair" are optional.',
+    "Example: steerscope compute examples/sets/happy-sad.jsonl --out happy.safetensors",
+  ],
+  prepare(values) {
+    const [path, ...others] = values.positionals;
+    if (path === undefined || others.length > 0) throw usageError("compute takes one example set.");
+    const out = values.required("out", "the vector file to write");
+    const model = values.text("model") ?? defaultModel;
+    const method = values.oneOf("method", methodIds) ?? defaultMethod;
+    const template = values.oneOf("template", templates) ?? "none";
+    const spelling = values.text("position");
+    const position = spelling === undefined ? defaultReadPosition : parseReadPosition(spelling);
+    const seed = values.integer("seed", 0, 2 ** 32 - 1) ?? 0;
+    const unit = values.flag("unit");
+
+    return async (run) => {
+      await checkWritable(out);
+      const set = await readExampleSet(path);
+      requireSoundSet(set);
+      for (const { line, message } of set.problems) run.warn(`${path}, line ${line}: ${message}`);
+      const { positive, negative, pairs } = pairExamples(set);
+
+      const description = await run.engine.load({ model }, run.call);
+      description.warnings.forEach((warning) => {
+        run.warn(warning);
+      });
+      const started = performance.now();
+      const { vectors, measures, tokens } = await run.engine.computeVector(
+        { positive, negative, pairs, template, position, method, unit, seed },
+        run.call,
+      );
+      const milliseconds = Math.round(performance.now() - started);
+
+      const examples = {
+        name: set.name,
+        hash: await exampleSetHash(set),
+        positive: positive.length,
+        negative: negative.length,
+        pairs: pairs.length / 2,
+      };
+      const provenance: VectorProvenance = {
+        model: {
+          id: description.model,
+          revision: description.revision,
+          hash: description.modelHash,
+          architecture: description.architecture,
+          tokenizerHash: description.tokenizerHash,
+        },
+        template,
+        method,
+        position,
+        seed,
+        examples,
+        scale: unit ? "unit" : "raw",
+        measures: measures.layers,
+        suggested: measures.suggested,
+        created: new Date().toISOString(),
+        program: run.context.program,
+      };
+      const bytes = encodeVectorFile(description.layers, description.hidden, vectors, provenance);
+      await writeFileAtomically(out, bytes);
+
+      const outliers = withLines(measures.outliers, set, pairs);
+      const counts =
+        examples.pairs > 0
+          ? `${examples.pairs} pairs`
+          : `${examples.positive} positive and ${examples.negative} negative examples, unpaired`;
+      const notable = outliers.filter(({ shift }) => shift > notableShift).slice(0, maxOutliersShown);
+      const text = [
+        `${set.name}: ${counts}; ${description.name}, ${method}, read at ${formatReadPosition(position)}\n\n`,
+        measureTable(measures.layers, measures.suggested),
+        `\n${measureLegend}`,
+        `\nSuggested: layer ${measures.suggested.layer}. ${measures.suggested.reason}\n`,
+        ...notable.map(
+          ({ lines, shift }) =>
+            `The pair of the lines ${lines.join(" and ")} turns the vector more than others (1 - cosine ${shift.toFixed(3)}).\n`,
+        ),
+        `${out}: ${description.layers} vectors of ${description.hidden} (${size(bytes.length)}); ${tokens.total} tokens, ${tokens.computed} computed, ${milliseconds} ms.\n`,
+      ];
+      return {
+        text: text.join(""),
+        json: {
+          command: "compute",
+          out,
+          hidden: description.hidden,
+          provenance: { ...provenance, position: formatReadPosition(position) },
+          outliers,
+          tokens: { total: tokens.total, computed: tokens.computed, fromCache: tokens.fromCache },
+          milliseconds: { load: Math.round(description.loadMilliseconds), compute: milliseconds },
+        },
+      };
+    };
+  },
+};
+
+/** Throws FileUnreadable, ExampleSetInvalid. */
+async function readExampleSet(path: string): Promise<ExampleSet> {
+  const bytes = await readFileBounded(path, maxSetBytes);
+  let text: string;
+  try {
+    // The byte order mark is kept, as part of what was read.
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new SteerscopeError("ExampleSetInvalid", `${path} is not UTF-8 text.`, {
+      remedy: "Save it as UTF-8.",
+    });
+  }
+  return parseExampleSet(text, basename(path, extname(path)));
+}
+
+/** Outliers with the lines of their pair, positive first. */
+function withLines(outliers: readonly Outlier[], set: ExampleSet, pairs: Int32Array) {
+  const examples = examplesOf(set);
+  const lines = {
+    positive: examples.filter(({ example }) => example.label === "positive").map(({ line }) => line),
+    negative: examples.filter(({ example }) => example.label === "negative").map(({ line }) => line),
+  };
+  return outliers.map(({ pair, shift }) => ({
+    shift,
+    lines: [lines.positive[pairs[2 * pair]!]!, lines.negative[pairs[2 * pair + 1]!]!],
+  }));
+}

@@ -1,0 +1,104 @@
+/** `--vector`, `--layer` and `--strength`: from the words of a command line to the terms of a steering. */
+import { checkVectorFits, parseVectorFile, vectorOfLayer, type VectorFile } from "../formats/vectorFile.ts";
+import { readFileBounded } from "../client/files.ts";
+import type { ModelDescription, Steering } from "../shared/engineContract.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { parseScope, type Scope } from "../shared/scope.ts";
+import type { Arguments, OptionSpecs } from "./arguments.ts";
+import { parseLayers, usageError } from "./arguments.ts";
+import type { Run } from "./command.ts";
+
+/** A vector of the largest models at every layer takes a tenth of this. */
+const maxVectorBytes = 512 * 1024 * 1024;
+/** Strengths beyond it only overflow. */
+const maxStrength = 1e6;
+
+export const vectorOptions: OptionSpecs = {
+  vector: {
+    type: "string",
+    value: "file",
+    help: "Vector file of steerscope compute, or safetensors with tensors direction.L.",
+  },
+  layer: {
+    type: "string",
+    value: "layers",
+    help: "0-based layers to steer: 3, or 3,5, or 3-6. Default: the layer that the file suggests.",
+  },
+  strength: {
+    type: "string",
+    multiple: true,
+    value: "x",
+    help: "What the vector is multiplied by before it is added. Default: 1.",
+  },
+  scope: {
+    type: "string",
+    value: "scope",
+    help: "Steered tokens: all, after-prompt, generated, prompt, or a range such as 3-7.",
+  },
+};
+
+/** What was asked for; the file is not read yet. */
+export interface VectorRequest {
+  readonly path: string;
+  readonly layers: readonly number[] | null;
+  readonly strengths: readonly number[];
+  readonly scope: Scope;
+}
+
+/** null without `--vector`. Throws InvalidRequest. */
+export function readVectorRequest(values: Arguments, defaultScope: Scope): VectorRequest | null {
+  const path = values.text("vector");
+  const layers = values.text("layer");
+  const strengths = values.numbers("strength", -maxStrength, maxStrength);
+  const scope = values.text("scope");
+  if (path === undefined) {
+    if (layers !== undefined || strengths.length > 0 || scope !== undefined) {
+      throw usageError("--layer, --strength and --scope need a --vector.");
+    }
+    return null;
+  }
+  return {
+    path,
+    layers: layers === undefined ? null : parseLayers(layers),
+    strengths: strengths.length === 0 ? [1] : strengths,
+    scope: scope === undefined ? defaultScope : parseScope(scope),
+  };
+}
+
+/** Throws FileUnreadable, VectorInvalid. */
+export async function readVectorFile(path: string): Promise<VectorFile> {
+  return parseVectorFile(await readFileBounded(path, maxVectorBytes));
+}
+
+export interface VectorInUse {
+  readonly file: VectorFile;
+  readonly layers: readonly number[];
+  /** One steering for each strength of the request, in its order. */
+  readonly steerings: readonly Steering[];
+}
+
+/** Reads the file, holds it against the model (with warnings) and builds the steerings. Throws VectorMismatch. */
+export async function useVector(
+  request: VectorRequest,
+  model: ModelDescription,
+  run: Run,
+): Promise<VectorInUse> {
+  const file = await readVectorFile(request.path);
+  checkVectorFits(file, model).forEach((warning) => {
+    run.warn(warning);
+  });
+  const layers = request.layers ?? suggestedLayers(file);
+  const steerings = request.strengths.map((strength) => ({
+    terms: layers.map((layer) => ({ layer, vector: vectorOfLayer(file, layer), strength })),
+    scope: request.scope,
+  }));
+  return { file, layers, steerings };
+}
+
+function suggestedLayers(file: VectorFile): readonly number[] {
+  if (file.provenance !== null) return [file.provenance.suggested.layer];
+  if (file.present.length === 1) return file.present;
+  throw new SteerscopeError("InvalidRequest", "The vector file does not suggest a layer.", {
+    remedy: "Name one with --layer.",
+  });
+}
