@@ -5,7 +5,7 @@
  * a second use of onnxruntime-node) are replaced by stubs, so that they neither ship nor load; what reaches which bundle is
  * checked after each build, and a breach fails it.
  */
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
@@ -141,12 +141,28 @@ function report(bundle, metafile) {
   console.log(`dist/${bundle.output}  ${kib(output.bytes)}  (${parts.join(", ")})`);
 }
 
+/** The licences of the packages whose code is in the bundles, as they ask for, in dist/third-party-licenses.txt. */
+function writeLicences(metafiles) {
+  const inputs = metafiles.flatMap(({ outputs }) =>
+    Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs)),
+  );
+  const names = inputs.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+  const texts = [...new Set(names)].sort().map((name) => {
+    const folder = join(root, "node_modules", name);
+    const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${name} has no licence file`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  writeFileSync(join(root, "dist/third-party-licenses.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+}
+
 async function bundleOnce(bundle) {
   const { metafile } = await build(options(bundle));
   report(bundle, metafile);
   const found = breaches(bundle, metafile);
   if (found.length === 0 && bundle.isExecutable) chmodSync(join(root, "dist", bundle.output), 0o755);
-  return found;
+  return { found, metafile };
 }
 
 try {
@@ -156,7 +172,9 @@ try {
     for (const bundle of bundles) await (await context(options(bundle))).watch();
     console.log("Watching for changes; Ctrl-C ends.");
   } else {
-    const found = (await Promise.all(bundles.map(bundleOnce))).flat();
+    const built = await Promise.all(bundles.map(bundleOnce));
+    writeLicences(built.map(({ metafile }) => metafile));
+    const found = built.flatMap((one) => one.found);
     for (const sentence of found) console.error(sentence);
     if (found.length > 0) process.exitCode = 1;
   }

@@ -84,7 +84,7 @@ async function runCommand(command: Command, argv: readonly string[], context: Co
 }
 
 function writeResult({ json, text }: CommandResult, { context, isJson, warnings }: Run): void {
-  if (isJson) context.stdout.write(`${JSON.stringify({ ...(json as object), warnings }, undefined, 2)}\n`);
+  if (isJson) context.stdout.write(`${JSON.stringify({ ...(json as object), warnings })}\n`);
   else if (text !== null) context.stdout.write(text);
 }
 
@@ -92,7 +92,7 @@ function writeResult({ json, text }: CommandResult, { context, isJson, warnings 
 function writeError(error: unknown, context: Context, isJson: boolean, isVerbose: boolean): void {
   const serialised = serialiseError(error);
   if (isJson) {
-    context.stdout.write(`${JSON.stringify({ error: serialised }, undefined, 2)}\n`);
+    context.stdout.write(`${JSON.stringify({ error: serialised })}\n`);
     return;
   }
   const { message, remedy, detail, kind } = serialised;

@@ -71,7 +71,12 @@ export const generateCommand: Command = {
             variants,
             sampling,
           },
-          { ...run.call, onProgress: (progress) => writer.progress(progress) },
+          {
+            ...run.call,
+            onProgress: (progress) => {
+              writer.progress(progress);
+            },
+          },
         )
         .catch((error: unknown) => {
           writer.abandon();

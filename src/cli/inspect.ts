@@ -69,7 +69,7 @@ export const inspectCommand: Command = {
       const json = { command: "inspect", vector: path, ...report.json };
       const content = isCsv ? report.csv : report.text;
       if (out === undefined) return { text: content, json };
-      await writeFileAtomically(out, run.isJson ? `${JSON.stringify(json, undefined, 2)}\n` : content);
+      await writeFileAtomically(out, run.isJson ? `${JSON.stringify(json)}\n` : content);
       return { text: null, json: { command: "inspect", vector: path, out } };
     };
   },
@@ -107,7 +107,7 @@ function measuresReport(file: VectorFile, shown: readonly number[]): Report {
     `examples   ${examples.name}: ${examples.positive} positive, ${examples.negative} negative, ${examples.pairs} pairs`,
     `method     ${provenance.method}, ${provenance.scale}, read at ${formatReadPosition(provenance.position)}, template ${provenance.template}`,
     `written    ${provenance.created} by ${provenance.program}`,
-    `suggested  layer ${suggested.layer}. ${suggested.reason}`,
+    `suggested  layer ${suggested.layer}: ${suggested.reason}`,
   ];
   return {
     json: {

@@ -117,6 +117,16 @@ export class EngineClient {
     return this.#running;
   }
 
+  /** A process that is ready, started where there is none. */
+  async #living(): Promise<Running> {
+    const known = this.#running?.process;
+    // An idle process may have died a moment ago without this one knowing; a request sent to it would be lost.
+    if (known?.alive === true && known.pending === 0) await greet(known).catch(() => undefined);
+    const running = this.#start();
+    await running.ready;
+    return running;
+  }
+
   /** Resolves once the request is on its way, so that the next one can follow; the answer is awaited apart from that. */
   async #send<M extends EngineMethod>(
     method: M,
@@ -125,8 +135,7 @@ export class EngineClient {
   ): Promise<{ readonly answer: Promise<unknown> }> {
     if (this.#disposed) throw stopped();
     if (options.signal?.aborted) throw cancelled();
-    const running = this.#start();
-    await running.ready;
+    const running = await this.#living();
     if (!running.modelSettled && !modelFree.has(method)) {
       const { onProgress } = options;
       await running.process.call(

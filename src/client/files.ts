@@ -27,14 +27,15 @@ export async function readFileBounded(path: string, maxBytes: number): Promise<U
 }
 
 /**
- * Writes `data` under a temporary name beside `path`, flushes it and renames it into place. Devices and pipes are
- * written to as they are. Throws FileUnwritable; the old file is then untouched.
+ * Writes `data` under a temporary name beside `path`, flushes it and renames it into place, in a folder that is made
+ * where it is missing. Devices and pipes are written to as they are. Throws FileUnwritable; the old file is then untouched.
  */
 export async function writeFileAtomically(path: string, data: Uint8Array | string): Promise<void> {
   // Renaming onto a symbolic link would replace the link.
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
+    await mkdir(dirname(target), { recursive: true });
     const existing = await stat(target).catch(() => null);
     if (existing !== null && !existing.isFile() && !existing.isDirectory()) {
       await writeFile(target, data);
@@ -55,11 +56,12 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
   await flushFolder(dirname(target));
 }
 
-/** Finds out before a long job that its result could not be written. Throws FileUnwritable. */
+/** Finds out before a long job that its result could not be written; makes its folder. Throws FileUnwritable. */
 export async function checkWritable(path: string): Promise<void> {
   try {
     const existing = await stat(path).catch(() => null);
     if (existing?.isDirectory()) throw new Error("it is a folder");
+    await mkdir(dirname(resolve(path)), { recursive: true });
     await access(existing === null || existing.isFile() ? dirname(resolve(path)) : path, constants.W_OK);
   } catch (error) {
     throw unwritable(path, error);
@@ -94,7 +96,7 @@ async function flushFolder(folder: string): Promise<void> {
 
 function unwritable(path: string, error: unknown): SteerscopeError {
   return new SteerscopeError("FileUnwritable", `${path} cannot be written.`, {
-    remedy: "Check that the folder exists, that you may write there, and that the disk is not full.",
+    remedy: "Check the name, that you may write there, and that the disk is not full.",
     detail: (error as Error).message,
   });
 }

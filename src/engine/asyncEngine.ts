@@ -6,7 +6,7 @@ import { SteerscopeError } from "../shared/errors.ts";
 export interface JobContext {
   /** Aborted when the caller has given up; long loops look at it between tokens, chunks and batches. */
   readonly signal: AbortSignal;
-  progress(progress: Progress): void;
+  readonly progress: (progress: Progress) => void;
 }
 
 export type AsyncEngine = {

@@ -14,6 +14,8 @@ import type { CacheTensor } from "./onnx/patch.ts";
 
 type CacheData = Float32Array | Uint16Array;
 
+export type CacheKind = "growing" | "shared" | "rows";
+
 export interface KvCache {
   readonly batch: number;
   /** Tokens held for every row. */

@@ -29,6 +29,8 @@ function brokenEngine(error: SteerscopeError): AsyncEngine {
 }
 
 async function createEngine(): Promise<AsyncEngine> {
+  // Asked for once more in words: nothing of onnxruntime's is to be reported to anybody.
+  process.env["ORT_DISABLE_TELEMETRY"] = "1";
   try {
     // Imported here because loading the native library is what fails on an unsupported machine.
     const { createLocalEngine } = await import("./localEngine.ts");

@@ -2,26 +2,16 @@
  * One onnxruntime session over a patched graph: the only file that creates or runs sessions. Everything above it speaks
  * of tokens, rows, pools and caches.
  */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { float16ToNumber, parseSafetensorsHeader, safetensorsHeaderLength } from "../formats/safetensors.ts";
+import { float16ToNumber } from "../formats/safetensors.ts";
 import type { ModelDescription } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { buildDecoderGraph, newRowsOutput } from "./build/decoderGraph.ts";
-import { FileByteSource } from "./fileByteSource.ts";
-import { appendRows, emptyCache, type KvCache } from "./kvCache.ts";
+import { newRowsOutput } from "./build/decoderGraph.ts";
+import { appendRows, emptyCache, type CacheKind, type KvCache } from "./kvCache.ts";
 import type { ModelConfig } from "./modelConfig.ts";
-import {
-  readFolderConfig,
-  readModelFolder,
-  type ModelFolder,
-  type OnnxFile,
-  type SafetensorsFiles,
-} from "./modelFolder.ts";
-import { parseOnnx } from "./onnx/model.ts";
-import { graphNames, patchGraph, type PatchedGraph } from "./onnx/patch.ts";
-import { MemoryByteSource } from "./onnx/wire.ts";
+import { readModelFolder } from "./modelFolder.ts";
+import { readModelGraph, type ModelGraph } from "./modelGraph.ts";
+import { graphNames, type PatchedGraph } from "./onnx/patch.ts";
 
 export interface SessionOptions {
   /** 0: onnxruntime decides (one a physical core). */
@@ -69,9 +59,6 @@ export interface ForwardResult {
   readonly cache: KvCache | null;
 }
 
-/** See kvCache.ts. */
-type CacheKind = "growing" | "shared" | "rows";
-
 const nothing = new Float32Array(0);
 /** What masks a pair of tokens: low enough to vanish in a softmax, finite so that a fully masked row is no NaN. */
 const maskedBias = -1e9;
@@ -91,7 +78,7 @@ export class ModelSession {
   readonly #noSteering: Tensor;
   readonly #noDirections: Tensor;
 
-  private constructor(folder: string, read: ReadGraph, session: InferenceSession) {
+  private constructor(folder: string, read: ModelGraph, session: InferenceSession) {
     const { graph, config, files, layout } = read;
     this.folder = folder;
     this.graph = graph;
@@ -110,7 +97,7 @@ export class ModelSession {
   /** Loads a model folder. Throws ModelNotFound, ModelCorrupt, ModelUnsupported or OutOfMemory. */
   static async open(reference: string, options: SessionOptions): Promise<ModelSession> {
     const model = readModelFolder(reference);
-    const read = readGraph(model);
+    const read = readModelGraph(model);
     const { graph, weightsFolder } = read;
     let session: InferenceSession;
     try {
@@ -258,7 +245,7 @@ export class ModelSession {
       }
     }
     if (this.hasFixedCache) return { ...cache, length };
-    const tensors = new Map(this.graph.cache.map((spec) => [spec.input, outputs[spec.output] as Tensor]));
+    const tensors = new Map(this.graph.cache.map((spec) => [spec.input, outputs[spec.output]!]));
     return { batch: cache.batch, length, capacity: length, tensors };
   }
 }
@@ -291,74 +278,9 @@ function float32Of(value: unknown): Float32Array {
   );
 }
 
-interface ReadGraph {
-  readonly graph: PatchedGraph;
-  readonly config: ModelConfig;
-  readonly weightsFolder: string;
-  readonly files: readonly string[];
-  readonly layout: ModelDescription["layout"];
-  readonly window: number | null;
-  readonly cacheKind: CacheKind;
-}
-
-function readGraph(model: ModelFolder): ReadGraph {
-  return model.weights.kind === "onnx"
-    ? readOnnxGraph(model.folder, model.weights)
-    : readCheckpoint(model.folder, model.weights);
-}
-
-function readOnnxGraph(folder: string, file: OnnxFile): ReadGraph {
-  const source = new FileByteSource(file.path);
-  try {
-    const onnx = parseOnnx(source);
-    const config = readFolderConfig(folder);
-    const { hidden, layers, headDim } = config;
-    const graph = patchGraph(onnx, source, { weightsFile: file.fileName, hidden, layers, headDim });
-    const weightsFolder = dirname(file.path);
-    const files = [file.path, ...graph.externalFiles.map((name) => join(weightsFolder, name))];
-    const cacheKind = graph.groupQueryAttention ? "shared" : "growing";
-    return { graph, config, weightsFolder, files, layout: graph.layout, window: null, cacheKind };
-  } finally {
-    source.close();
-  }
-}
-
-function readCheckpoint(folder: string, { files }: SafetensorsFiles): ReadGraph {
-  const config = readFolderConfig(folder);
-  const shards = files.map((file) => ({ file, header: readHeader(join(folder, file)) }));
-  const built = buildDecoderGraph(config.raw, shards);
-  const source = new MemoryByteSource(built.bytes);
-  const onnx = parseOnnx(source);
-  const keepOutputs = onnx.graph.inputs.map(({ name }) => newRowsOutput(name));
-  const { hidden, layers, headDim } = config;
-  const graph = patchGraph(onnx, source, { weightsFile: "", hidden, layers, headDim, keepOutputs });
-  return {
-    graph: { ...graph, precision: built.precision },
-    config,
-    weightsFolder: folder,
-    files: files.map((file) => join(folder, file)),
-    layout: "safetensors",
-    window: built.window,
-    cacheKind: "rows",
-  };
-}
-
-function readHeader(path: string): ReturnType<typeof parseSafetensorsHeader> {
-  const file = openSync(path, "r");
-  try {
-    const first = Buffer.alloc(8);
-    readSync(file, first, 0, 8, 0);
-    const head = Buffer.alloc(8 + safetensorsHeaderLength(first));
-    readSync(file, head, 0, head.length, 0);
-    return parseSafetensorsHeader(head, statSync(path).size, "ModelCorrupt");
-  } finally {
-    closeSync(file);
-  }
-}
-
 function checkInputs(session: InferenceSession, graph: PatchedGraph): void {
   const known = new Set<string | null>([
-    ...Object.values(graph.inputs),
+    ...(Object.values(graph.inputs) as (string | null)[]),
     ...Object.values(graphNames),
     ...graph.cache.map((spec) => spec.input),
   ]);

@@ -74,8 +74,6 @@ export class SteeringRows {
 
 /** Whether a steering changes anything at all. */
 export function hasEffect(steering: Steering | null): steering is Steering {
-  return (
-    steering !== null &&
-    steering.terms.some((term) => term.strength !== 0 && term.vector.some((value) => value !== 0))
-  );
+  if (steering === null) return false;
+  return steering.terms.some(({ strength, vector }) => strength !== 0 && vector.some((value) => value !== 0));
 }

@@ -75,7 +75,7 @@ describe("decoder graphs", () => {
     const tolerance = tolerances[folder] ?? exact;
     const grouping = groupingTolerances[folder] ?? exact;
     const comparable = !withoutPyTorch.includes(folder);
-    let hidden = 0;
+    const hidden = 0;
     const steering = steerEverywhere(1, reference["v"]!.data);
 
     it("passes the self-test", async () => {

@@ -133,7 +133,7 @@ describe("tokenizer of the embedded model", () => {
       .string({ unit: "binary", minLength: 1, maxLength: 1 })
       .filter((one) => one !== "\u2581");
     const awkward = fc.constantFrom(
-      ..."aaeehinorst   --==..''\n",
+      ...Array.from("aaeehinorst   --==..''\n"),
       "the",
       " and",
       "ing",

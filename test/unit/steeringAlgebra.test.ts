@@ -18,7 +18,7 @@ import {
 import { computeVectors } from "../../src/steering/computeVectors.ts";
 import { covariateDirection } from "../../src/steering/confounds.ts";
 import { projectOnVectors } from "../../src/steering/projection.ts";
-import { plantedSet, relativeError } from "./steeringSets.ts";
+import { plantedSet, relativeError, thrownBy } from "./steeringSets.ts";
 
 const vector = fc.float32Array({ minLength: 6, maxLength: 6, noNaN: true, min: -1e6, max: 1e6 });
 
@@ -79,14 +79,7 @@ describe("algebra", () => {
   });
 
   test("unequal lengths and empty combinations are refused", () => {
-    const kind = (run: () => unknown) => {
-      try {
-        run();
-      } catch (error) {
-        return (error as Error).name;
-      }
-      return "nothing";
-    };
+    const kind = (run: () => unknown) => thrownBy(run)?.kind;
     expect(kind(() => add(new Float32Array(2), new Float32Array(3)))).toBe("VectorMismatch");
     expect(kind(() => cosine(new Float32Array(2), new Float32Array(3)))).toBe("VectorMismatch");
     expect(kind(() => linearCombination([]))).toBe("InvalidRequest");

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { isSteerscopeError } from "../../src/shared/errors.ts";
 import { methodIds } from "../../src/shared/methods.ts";
 import type { MethodId } from "../../src/shared/methods.ts";
 import type { LayerMeasures, VectorMeasures } from "../../src/shared/vectorMeasures.ts";
@@ -10,7 +9,7 @@ import { measureVectors } from "../../src/steering/measures.ts";
 import { makeFolds, makeHalves } from "../../src/steering/splits.ts";
 import { auroc, median } from "../../src/steering/statistics.ts";
 import { suggestLayer } from "../../src/steering/suggestLayer.ts";
-import { flipped, permuted, plantedSet, setOf } from "./steeringSets.ts";
+import { flipped, permuted, plantedSet, setOf, thrownBy } from "./steeringSets.ts";
 
 function measure(set: ActivationSet, method: MethodId = "mean-difference", seed = 1): VectorMeasures {
   return measureVectors(set, computeVectors(set, method, { unit: false, seed }), method, { seed });
@@ -315,14 +314,7 @@ describe("degenerate inputs", () => {
 
   test("vectors of another size and activations that are not numbers are refused", () => {
     const { set } = plantedSet({ pairs: 5, hidden: 4, strengths: [1, 1], noise: 1, seed: 1 });
-    const kind = (run: () => unknown) => {
-      try {
-        run();
-      } catch (error) {
-        return isSteerscopeError(error) ? error.kind : String(error);
-      }
-      return null;
-    };
+    const kind = (run: () => unknown) => thrownBy(run)?.kind;
     expect(kind(() => measureVectors(set, new Float32Array(4), "mean-difference", { seed: 1 }))).toBe(
       "VectorMismatch",
     );

@@ -1,3 +1,5 @@
+import { isSteerscopeError } from "../../src/shared/errors.ts";
+import type { SteerscopeError } from "../../src/shared/errors.ts";
 import type { ActivationSet } from "../../src/steering/activationSet.ts";
 import { SeededRandom } from "../../src/steering/random.ts";
 
@@ -104,4 +106,15 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     largest = Math.max(largest, Math.abs(actual[i]! - expected[i]!));
   }
   return actual.length === expected.length ? largest / Math.sqrt(square) : Infinity;
+}
+
+/** The typed error that a call ends with, or null; other errors pass through. */
+export function thrownBy(run: () => unknown): SteerscopeError | null {
+  try {
+    run();
+  } catch (error) {
+    if (isSteerscopeError(error)) return error;
+    throw error;
+  }
+  return null;
 }

@@ -1,0 +1,81 @@
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  checkFolderWritable,
+  checkWritable,
+  readFileBounded,
+  writeFileAtomically,
+} from "../../src/client/files.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "steerscope-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const failure = (kind: string): Error => expect.objectContaining({ kind }) as Error;
+
+test("a file is replaced as a whole, with its mode, and nothing else stays", async () => {
+  const path = join(folder, "a.txt");
+  writeFileSync(path, "old", { mode: 0o640 });
+  await writeFileAtomically(path, "new");
+  expect(readFileSync(path, "utf8")).toBe("new");
+  expect(statSync(path).mode & 0o777).toBe(0o640);
+  expect(readdirSync(folder)).toEqual(["a.txt"]);
+});
+
+test("a missing folder is made", async () => {
+  await writeFileAtomically(join(folder, "a", "b", "c.txt"), "x");
+  expect(readFileSync(join(folder, "a", "b", "c.txt"), "utf8")).toBe("x");
+});
+
+test("a link keeps pointing at the file that was written", async () => {
+  writeFileSync(join(folder, "real"), "old");
+  symlinkSync(join(folder, "real"), join(folder, "link"));
+  await writeFileAtomically(join(folder, "link"), Uint8Array.of(1));
+  expect([...readFileSync(join(folder, "real"))]).toEqual([1]);
+});
+
+test("a failed write leaves no temporary file", async () => {
+  await expect(writeFileAtomically(folder, "x")).rejects.toThrow(failure("FileUnwritable"));
+  await expect(writeFileAtomically(join(folder, "no", "file"), "x")).rejects.toThrow(
+    failure("FileUnwritable"),
+  );
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a device is written to, not replaced", async () => {
+  if (process.platform === "win32") return;
+  await writeFileAtomically("/dev/null", "x");
+  expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
+});
+
+test("reading is bounded and only of files", async () => {
+  const path = join(folder, "a");
+  writeFileSync(path, "12345");
+  expect((await readFileBounded(path, 5)).length).toBe(5);
+  await expect(readFileBounded(path, 4)).rejects.toThrow(failure("FileUnreadable"));
+  await expect(readFileBounded(folder, 5)).rejects.toThrow(failure("FileUnreadable"));
+  await expect(readFileBounded(join(folder, "none"), 5)).rejects.toThrow(failure("FileUnreadable"));
+});
+
+test("places that can be written, and others", async () => {
+  await checkWritable(join(folder, "deep", "new"));
+  await checkFolderWritable(join(folder, "a", "b"));
+  expect(readdirSync(join(folder, "a", "b"))).toEqual([]);
+  writeFileSync(join(folder, "file"), "");
+  await expect(checkWritable(folder)).rejects.toThrow(failure("FileUnwritable"));
+  await expect(checkFolderWritable(join(folder, "file", "x"))).rejects.toThrow(failure("FileUnwritable"));
+});
