@@ -123,7 +123,7 @@ export const computeCommand: Command = {
         `${set.name}: ${counts}; ${description.name}, ${method}, read at ${formatReadPosition(position)}\n\n`,
         measureTable(measures.layers, measures.suggested),
         `\n${measureLegend}`,
-        `\nSuggested layer ${measures.suggested.layer}: ${measures.suggested.reason}\n`,
+        `\nSuggested: ${measures.suggested.reason}\n`,
         ...notable.map(
           ({ lines, shift }) =>
             `The pair of the lines ${lines.join(" and ")} turns the vector more than others (1 - cosine ${shift.toFixed(3)}).\n`,

@@ -107,7 +107,7 @@ function measuresReport(file: VectorFile, shown: readonly number[]): Report {
     `examples   ${examples.name}: ${examples.positive} positive, ${examples.negative} negative, ${examples.pairs} pairs`,
     `method     ${provenance.method}, ${provenance.scale}, read at ${formatReadPosition(provenance.position)}, template ${provenance.template}`,
     `written    ${provenance.created} by ${provenance.program}`,
-    `suggested  layer ${suggested.layer}: ${suggested.reason}`,
+    `suggested  ${suggested.reason}`,
   ];
   return {
     json: {

@@ -175,22 +175,19 @@ export class EngineProcess {
     if (!this.#child.connected) return;
     try {
       this.#child.send(call, (error) => {
-        // A broken channel is followed by the exit event, which has more to say.
-        if (error !== null && this.#child.exitCode === null) this.#rejectUnsendable(call, error);
+        // A process that cannot be reached is dying or of no use; its exit rejects what waits.
+        if (error !== null) this.#child.kill("SIGKILL");
       });
     } catch (error) {
-      this.#rejectUnsendable(call, error);
+      // The value cannot be serialised; nothing was sent.
+      this.#settle(call.id, (waiting) => {
+        waiting.reject(
+          new SteerscopeError("Internal", "A request could not be sent to the engine.", {
+            detail: error instanceof Error ? error.message : String(error),
+          }),
+        );
+      });
     }
-  }
-
-  #rejectUnsendable(call: EngineCall, error: unknown): void {
-    this.#settle(call.id, (waiting) => {
-      waiting.reject(
-        new SteerscopeError("Internal", "A request could not be sent to the engine.", {
-          detail: error instanceof Error ? error.message : String(error),
-        }),
-      );
-    });
   }
 
   #receive(answer: EngineAnswer): void {

@@ -1,7 +1,7 @@
 /**
- * Does a vector move what the model writes, and does a random vector of the same norm not? Completions are read back
+ * Does a vector move what the model writes, and do random vectors of the same norm not? Completions are read back
  * without steering and projected on the unit vector at its layer, so that the measure is the separation that the
- * vector was made for and not the addition itself.
+ * vector was made for and not the addition itself. Read are the ends of sentences, where examples are read by default.
  */
 import type { Sampling, Steering } from "../shared/engineContract.ts";
 import type { Engine } from "../shared/engineProxy.ts";
@@ -14,10 +14,13 @@ import { bootstrapInterval, mean, type Interval } from "../steering/statistics.t
 export interface CompletionEffectRequest {
   readonly prompts: readonly string[];
   readonly layer: number;
+  /** Of the model. */
   readonly layers: number;
   /** [hidden], as it is added at strength 1. */
   readonly vector: Float32Array;
   readonly strengths: readonly number[];
+  /** Random directions with the norm of the vector, each at every strength. */
+  readonly controls: number;
   readonly scope: Scope;
   readonly template: Template;
   readonly sampling: Sampling;
@@ -27,6 +30,7 @@ export interface CompletionEffectRequest {
 /** Change of the mean projection of completions against the unsteered completion of the same prompt. */
 export interface MeasuredEffect {
   readonly strength: number;
+  /** Of the random directions instead of the vector. */
   readonly control: boolean;
   /** Mean change over prompts, in units of the residual stream. */
   readonly change: number;
@@ -48,72 +52,106 @@ interface Variant {
   readonly steering: Steering;
 }
 
+type ScoringEngine = Pick<Engine, "generate" | "project" | "tokenize">;
+
 /** Generates every variant of every prompt and measures it. Throws what the engine throws. */
 export async function measureCompletionEffect(
-  engine: Pick<Engine, "generate" | "project">,
+  engine: ScoringEngine,
   request: CompletionEffectRequest,
   options: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void },
 ): Promise<CompletionEffect> {
-  const { layer, vector, strengths, scope, prompts } = request;
-  const control = controlVector(vector, request.seed);
-  const variants = [false, true].flatMap((isControl) =>
-    strengths.map((strength): Variant => {
-      const term = { layer, vector: isControl ? control : vector, strength };
-      return { strength, control: isControl, steering: { terms: [term], scope } };
-    }),
-  );
+  const { layer, vector, prompts } = request;
+  const variants = variantsOf(request);
   const directions = directionAt(unit(vector), layer, request.layers);
   // [variants + 1][prompts], unsteered first.
-  const projections: number[][] = [[], ...variants.map((): number[] => [])];
+  const scores: number[][] = [[], ...variants.map((): number[] => [])];
   for (const [index, prompt] of prompts.entries()) {
     options.onProgress(index, prompts.length);
-    const { promptIds, completions } = await engine.generate(
-      {
-        input: { text: prompt },
-        template: request.template,
-        variants: [null, ...variants.map(({ steering }) => steering)],
-        sampling: request.sampling,
-      },
-      { signal: options.signal },
-    );
-    const inputs = completions.map(({ ids }) => ({
-      ids: Int32Array.of(...promptIds, ...ids),
-      textStart: promptIds.length,
-    }));
-    const read = await engine.project(
-      { inputs, template: "none", directions, count: 1, steering: null },
-      { signal: options.signal },
-    );
-    read.forEach((own, variant) => {
-      const tokens = own.ids.length;
-      const completion = own.projections.subarray(
-        (layer + 1) * tokens + promptIds.length,
-        (layer + 2) * tokens,
-      );
-      projections[variant]!.push(mean(completion));
+    const steerings = [null, ...variants.map(({ steering }) => steering)];
+    const own = await scoreVariants(engine, request, prompt, steerings, directions, options.signal);
+    own.forEach((score, variant) => {
+      scores[variant]!.push(score);
     });
   }
   options.onProgress(prompts.length, prompts.length);
-  const base = projections[0]!;
-  return {
-    layer,
-    unsteered: mean(base),
-    effects: variants.map(({ strength, control: isControl }, index) => {
-      const changes = projections[index + 1]!.map((value, prompt) => value - base[prompt]!);
-      return {
-        strength,
-        control: isControl,
-        change: mean(changes),
-        interval: bootstrapInterval(changes, mean, { seed: request.seed }),
-        prompts: prompts.length,
-      };
+  const effects = [false, true].flatMap((control) =>
+    request.strengths.map((strength) => {
+      const rows = variants.flatMap((variant, row) =>
+        variant.strength === strength && variant.control === control ? [scores[row + 1]!] : [],
+      );
+      return measured(strength, control, scores[0]!, rows, request.seed);
     }),
-  };
+  );
+  return { layer, unsteered: mean(scores[0]!), effects: effects.filter(({ prompts: count }) => count > 0) };
+}
+
+function measured(
+  strength: number,
+  control: boolean,
+  unsteered: readonly number[],
+  rows: readonly (readonly number[])[],
+  seed: number,
+): MeasuredEffect {
+  // The directions of one prompt belong together: one value a prompt.
+  const changes =
+    rows.length === 0 ? [] : unsteered.map((base, prompt) => mean(rows.map((row) => row[prompt]! - base)));
+  if (changes.length === 0)
+    return { strength, control, change: 0, interval: { low: 0, high: 0 }, prompts: 0 };
+  const interval = bootstrapInterval(changes, mean, { seed });
+  return { strength, control, change: mean(changes), interval, prompts: changes.length };
+}
+
+function variantsOf({ vector, layer, strengths, scope, controls, seed }: CompletionEffectRequest): Variant[] {
+  const directions = [
+    vector,
+    ...Array.from({ length: controls }, (_, index) => controlVector(vector, seed, index)),
+  ];
+  return directions.flatMap((direction, index) =>
+    strengths.map((strength): Variant => {
+      const terms = [{ layer, vector: direction, strength }];
+      return { strength, control: index > 0, steering: { terms, scope } };
+    }),
+  );
+}
+
+/** Mean projection of each variant's completion of one prompt at the ends of its sentences. */
+async function scoreVariants(
+  engine: ScoringEngine,
+  { layer, template, sampling }: CompletionEffectRequest,
+  prompt: string,
+  variants: readonly (Steering | null)[],
+  directions: Float32Array,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const input = { text: prompt };
+  const { promptIds, completions } = await engine.generate(
+    { input, template, variants, sampling },
+    { signal },
+  );
+  const inputs = completions.map(({ ids }) => ({
+    ids: Int32Array.of(...promptIds, ...ids),
+    textStart: promptIds.length,
+  }));
+  const request = { inputs, template: "none" as const };
+  const texts = await engine.tokenize(request, { signal });
+  const read = await engine.project({ ...request, directions, count: 1, steering: null }, { signal });
+  return read.map(({ ids, projections }, variant) => {
+    const row = projections.subarray((layer + 1) * ids.length, (layer + 2) * ids.length);
+    return mean(sentenceEnds(texts[variant]!.pieces, promptIds.length).map((token) => row[token]!));
+  });
+}
+
+const sentenceEnd = /[.!?。！？]["'”’)]*\s*$/u;
+
+/** Tokens from `start` on that end a sentence; the last token where none does. */
+export function sentenceEnds(pieces: readonly string[], start: number): number[] {
+  const ends = pieces.flatMap((piece, token) => (token >= start && sentenceEnd.test(piece) ? [token] : []));
+  return ends.length > 0 ? ends : [pieces.length - 1];
 }
 
 /** A seeded Gaussian direction with the norm of `vector`. */
-export function controlVector(vector: Float32Array, seed: number): Float32Array {
-  const random = new SeededRandom(seed, vector.length);
+export function controlVector(vector: Float32Array, seed: number, stream: number): Float32Array {
+  const random = new SeededRandom(seed, stream);
   const direction = Float32Array.from(vector, () => random.gaussian());
   return scale(unit(direction), norm(vector));
 }

@@ -169,7 +169,9 @@ main(async (): Promise<Report> => {
         skipped.push({ ...reference, name: entry.name });
         continue;
       }
-      const pairs = limitedPairs("skipped" in reference || isEmbedded ? storyPairs() : reference.reference.pairs);
+      const pairs = limitedPairs(
+        "skipped" in reference || isEmbedded ? storyPairs() : reference.reference.pairs,
+      );
       contenders.set(entry.name, () => extract(entry.model, pairs));
       measured.push(entry);
     }
@@ -183,10 +185,15 @@ main(async (): Promise<Report> => {
       if (typeof binaries !== "string") skipped.push(binaries);
       else if (typeof weights !== "string") skipped.push(weights);
       else {
-        for (const [name, run] of llamaVectorRuns(binaries, weights, pairs, scratch)) contenders.set(name, run);
+        for (const [name, run] of llamaVectorRuns(binaries, weights, pairs, scratch))
+          contenders.set(name, run);
       }
     }
-    const samples = await interleave(contenders, rounds(2), { warmUp: false });
+    const samples = await interleave(contenders, rounds(2), {
+      warmUp: false,
+      peers: new Set([...contenders.keys()].filter((name) => measured.every((own) => own.name !== name))),
+      skips: skipped,
+    });
     return {
       results: Object.fromEntries([...samples].map(([name, list]) => [name, summarise(list)])),
       targets: targetsOf(measured, samples),

@@ -24,6 +24,8 @@ import { interleave, ratio, round, spread } from "./support/rounds.ts";
 const prompt = "Once upon a time there was a little girl who";
 const newTokens = 48;
 const ladder = 8;
+const stockName = "stock graph";
+const transformersJsName = "transformers.js on optimum-fp32";
 
 interface DecodeSample {
   readonly value: number;
@@ -43,13 +45,22 @@ function variantsOf({ layers, hidden }: ModelDescription): Record<string, readon
   return {
     unsteered: [null],
     "steered one layer": [oneLayer],
-    "steered all layers": [steering(Array.from({ length: layers }, (_, layer) => layer), hidden)],
+    "steered all layers": [
+      steering(
+        Array.from({ length: layers }, (_, layer) => layer),
+        hidden,
+      ),
+    ],
     pair: [null, oneLayer],
     ladder: Array.from({ length: ladder }, (_, step) => steering([middle], hidden, step + 1)),
   };
 }
 
-function ours(engine: EngineUnderTest["engine"], ids: Int32Array, variants: readonly (Steering | null)[]): Contender {
+function ours(
+  engine: EngineUnderTest["engine"],
+  ids: Int32Array,
+  variants: readonly (Steering | null)[],
+): Contender {
   return async () => {
     const result = await engine.generate({
       input: { ids, textStart: 0 },
@@ -63,17 +74,6 @@ function ours(engine: EngineUnderTest["engine"], ids: Int32Array, variants: read
   };
 }
 
-async function openPeer(name: PeerName, folder: string): Promise<PeerProcess> {
-  const peer = new PeerProcess(name);
-  try {
-    await peer.call("load", { folder, threads });
-    return peer;
-  } catch (error) {
-    await peer.close();
-    throw error;
-  }
-}
-
 function theirs(peer: PeerProcess, ids: Int32Array): Contender {
   return async () => {
     const result = await peer.call("decode", { ids: [...ids], newTokens });
@@ -82,14 +82,16 @@ function theirs(peer: PeerProcess, ids: Int32Array): Contender {
 }
 
 /** Peers of one layout: the stock graph where there is one; transformers.js beside `hf`, on the Optimum graph. */
-async function peersOf({ name, model }: BenchModel): Promise<ReadonlyMap<string, PeerProcess>> {
-  const peers = new Map<string, PeerProcess>();
-  if (existsSync(join(model, "model.onnx"))) peers.set("stock", await openPeer("stock", model));
+function peersOf({ name, model }: BenchModel): { name: string; script: PeerName; folder: string }[] {
   const optimum = smollm2("optimum-fp32");
-  if (name === "hf" && typeof optimum === "string") {
-    peers.set("transformers.js on optimum-fp32", await openPeer("transformersJs", optimum));
-  }
-  return peers;
+  const stock = existsSync(join(model, "model.onnx"));
+  const transformersJs = name === "hf" && typeof optimum === "string";
+  return [
+    ...(stock ? [{ name: stockName, script: "stock" as const, folder: model }] : []),
+    ...(transformersJs
+      ? [{ name: transformersJsName, script: "transformersJs" as const, folder: optimum }]
+      : []),
+  ];
 }
 
 async function measure(model: BenchModel, skipped: Skip[]): Promise<{ results: unknown; targets: Target[] }> {
@@ -103,15 +105,21 @@ async function measure(model: BenchModel, skipped: Skip[]): Promise<{ results: u
     for (const [name, variants] of Object.entries(variantsOf(description))) {
       contenders.set(name, ours(engine.engine, ids, variants));
     }
-    for (const [name, peer] of await peersOf(model)) {
+    for (const { name, script, folder } of peersOf(model)) {
+      const peer = new PeerProcess(script);
       peers.set(name, peer);
+      await peer.call("load", { folder, threads });
       contenders.set(name, theirs(peer, ids));
     }
     const memory = model.name === "hf" ? memoryReader() : null;
     if (typeof memory === "function") {
       contenders.set("memory", async () => ({ value: await memory(), ids: [] }));
     } else if (memory !== null) skipped.push(memory);
-    const samples = await interleave(contenders, rounds(7), { warmUp: true });
+    const samples = await interleave(contenders, rounds(7), {
+      warmUp: true,
+      peers: new Set(peers.keys()),
+      skips: skipped,
+    });
     return evaluate(model, samples, ids.length);
   } finally {
     await engine.close();
@@ -132,13 +140,13 @@ function evaluate(
     atMost(`${name}: unsteered and steered as one batch / one alone`, ratio(times("pair"), alone), 1.15),
     atMost(`${name}: ladder of ${ladder} / one alone`, ratio(times("ladder"), alone), 1.6),
   ];
-  const stock = times("stock");
+  const stock = times(stockName);
   if (stock.length > 0) {
     targets.push(
       atMost(`${name}: steered all layers / stock graph`, ratio(times("steered all layers"), stock), 1.02),
     );
   }
-  const transformersJs = times("transformers.js on optimum-fp32");
+  const transformersJs = times(transformersJsName);
   if (transformersJs.length > 0) {
     targets.push(atLeast(`${name}: transformers.js / unsteered`, ratio(transformersJs, alone), 1.2));
   }

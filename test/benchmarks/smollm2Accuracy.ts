@@ -12,23 +12,17 @@ import type { AsyncEngine } from "../../src/engine/asyncEngine.ts";
 import { parseSafetensorsHeader, readFloat32 } from "../../src/formats/safetensors.ts";
 import { greedySampling, type Steering } from "../../src/shared/engineContract.ts";
 import { cosine, layerOf, norm, subtract } from "../../src/steering/algebra.ts";
+import {
+  embeddedModels,
+  smollm2,
+  smollm2Reference,
+  threads,
+  type Reference,
+  type Skip,
+} from "./support/environment.ts";
+import { main, type Report } from "./support/report.ts";
+import { say } from "./support/rounds.ts";
 
-interface Reference {
-  readonly layers: number;
-  readonly hidden: number;
-  readonly prompts: Readonly<
-    Record<
-      string,
-      { text: string; ids: number[]; greedy: number[]; steered_greedy: number[]; mean_nll: number }
-    >
-  >;
-  readonly repeng_layers: readonly number[];
-  readonly steer: { readonly block: number; readonly coefficient: number };
-  readonly pairs: readonly { readonly positive: string; readonly negative: string }[];
-}
-
-const models = process.env["STEERSCOPE_SMOLLM2"];
-const references = process.env["STEERSCOPE_SMOLLM2_REFERENCE"];
 const context = { signal: new AbortController().signal, progress: (): void => undefined };
 
 function largestRelative(actual: Float32Array, expected: Float32Array, width: number): number {
@@ -138,35 +132,32 @@ async function measure(
     extractSeconds: seconds,
     tokens: { total: mean.tokens.total, computed: mean.tokens.computed },
     meanDifference: { smallestCosine: Math.min(...cosines), largestNormError: Math.max(...norms) },
-    repeng: { smallestCosine: Math.min(...repengCosines), cosines: repengCosines.map((v) => v.toFixed(5)).join(" ") },
-    norms: norms.map((v) => v.toExponential(1)).join(" "), vnorms: Array.from({length: layers}, (_, l) => norm(layerOf(means, l, hidden)).toFixed(3)).join(" "),
+    repeng: { smallestCosine: Math.min(...repengCosines) },
   };
 }
 
-async function main(): Promise<unknown> {
-  if (models === undefined || references === undefined) {
-    return { skipped: "STEERSCOPE_SMOLLM2 and STEERSCOPE_SMOLLM2_REFERENCE are not set" };
-  }
-  const reference = JSON.parse(readFileSync(join(references, "reference.json"), "utf8")) as Reference;
-  const bytes = readFileSync(join(references, "reference.safetensors"));
+const layouts = ["hf", "hf-bf16", "optimum-fp32", "optimum-q8", "builder-fp32", "builder-int4"];
+
+main(async (): Promise<Report> => {
+  const skipped: Skip[] = [];
+  const found = smollm2Reference();
+  if ("skipped" in found) return { results: {}, targets: [], skipped: [found] };
+  const bytes = readFileSync(join(found.folder, "reference.safetensors"));
   const header = parseSafetensorsHeader(bytes, bytes.length);
   const tensor = (name: string): Float32Array => readFloat32(bytes, header.tensors.get(name)!);
   const cacheFolder = mkdtempSync(join(tmpdir(), "steerscope-bench-"));
-  const engine = createLocalEngine({
-    embeddedModels: join(process.cwd(), "models"),
-    cacheFolder,
-    threads: 2,
-  });
-  const layouts = (
-    process.env["STEERSCOPE_LAYOUTS"] ?? "hf,hf-bf16,optimum-fp32,optimum-q8,builder-fp32,builder-int4"
-  ).split(",");
+  const engine = createLocalEngine({ embeddedModels, cacheFolder, threads });
   const results: Record<string, unknown> = {};
-  for (const layout of layouts)
-    results[layout] = await measure(engine, join(models, layout), reference, tensor);
-  rmSync(cacheFolder, { recursive: true });
-  return results;
-}
-
-void main().then((results) => {
-  console.log(JSON.stringify(results, null, 2));
+  try {
+    for (const layout of layouts) {
+      const folder = smollm2(layout);
+      say(layout);
+      if (typeof folder === "string")
+        results[layout] = await measure(engine, folder, found.reference, tensor);
+      else skipped.push(folder);
+    }
+  } finally {
+    rmSync(cacheFolder, { recursive: true });
+  }
+  return { results, targets: [], skipped };
 });

@@ -163,11 +163,24 @@ test("a job that does not stop costs the process; a job that waits behind it doe
   const first = made.pid;
   const deaf = new AbortController();
   const behind = new AbortController();
-  const running = call(made, "generate", { input: "deaf" }, { signal: deaf.signal });
-  const queued = call(made, "generate", { input: "deaf" }, { signal: behind.signal });
-  const victim = call(made, "generate", { input: "deaf" });
-  victim.catch(() => undefined);
-  await later(50);
+  let running: Promise<unknown> | undefined;
+  await new Promise<void>((resolve) => {
+    running = call(made, "generate", { input: "deaf" }, { signal: deaf.signal, onProgress: resolve });
+  });
+  const [queued, victim] = await new Promise<Promise<unknown>[]>((resolve) => {
+    const behindIt = call(made, "generate", { input: "deaf" }, { signal: behind.signal });
+    const last = call(
+      made,
+      "generate",
+      { input: "deaf" },
+      {
+        onProgress: () => {
+          resolve([behindIt, last]);
+        },
+      },
+    );
+    last.catch(() => undefined);
+  });
   behind.abort();
   await expect(queued).rejects.toMatchObject({ kind: "Cancelled" });
   expect(isRunning(first)).toBe(true);
@@ -190,7 +203,7 @@ test("an idle process ends, a busy one does not, and the model comes back", asyn
   await expect(busy).rejects.toMatchObject({ kind: "Cancelled" });
   await vi.waitFor(() => {
     expect(isRunning(first)).toBe(false);
-  });
+  }, 20_000);
   expect(await made.engine.describe()).toMatchObject({ model: "stories" });
 });
 
@@ -246,12 +259,12 @@ test("an engine without calls does not keep its program alive", async () => {
   });
   const run = spawnSync(process.execPath, ["-e", bundle.outputFiles[0]!.text], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(run.status).toBe(0);
   const pid = Number(run.stdout);
   expect(pid).toBeGreaterThan(0);
   await vi.waitFor(() => {
     expect(isRunning(pid)).toBe(false);
-  });
+  }, 20_000);
 });

@@ -63,7 +63,7 @@ describe("parseOnnx", () => {
     const wide = new Uint8Array(24_000_000);
     for (let i = 0; i < wide.length; i += 2) wide[i] = 0x0a;
     const many = new MessageWriter().varint(1, 10).bytes(7, wide).finish();
-    expect(() => parseOnnx(new MemoryByteSource(many))).toThrow(/more than 4000000 fields/);
+    expect(() => parseOnnx(new MemoryByteSource(many))).toThrow(/more parts than any model/);
   });
 
   it("does not read the weights of a file", () => {
@@ -146,40 +146,41 @@ function* topFields(
   yield* fieldsOf(new MemoryByteSource(bytes), 0, bytes.length);
 }
 
-describe.each(["genai-builder/llama-fp32", "optimum/llama", "variants/llama-merged"])(
-  "fuzzing %s",
-  (folder) => {
-    const original = graphBytes(folder);
-    const options = fixtureOptions(folder);
+describe.each([
+  ["genai-builder/llama-fp32", 400],
+  ["optimum/opt", 60],
+  ["variants/llama-merged", 30],
+] as const)("fuzzing %s", (folder, rounds) => {
+  const original = graphBytes(folder);
+  const options = fixtureOptions(folder);
 
-    function attempt(bytes: Uint8Array): "accepted" | "refused" {
-      try {
-        patchBytes(bytes, options);
-        return "accepted";
-      } catch (error) {
-        if (error instanceof SteerscopeError) return "refused";
-        throw error;
-      }
+  function attempt(bytes: Uint8Array): "accepted" | "refused" {
+    try {
+      patchBytes(bytes, options);
+      return "accepted";
+    } catch (error) {
+      if (error instanceof SteerscopeError) return "refused";
+      throw error;
     }
+  }
 
-    it("answers flipped bits with typed errors or with a graph", () => {
-      const random = new SeededRandom(20250, folder.length);
-      const outcomes = { accepted: 0, refused: 0 };
-      for (let round = 0; round < 150; round++) {
-        const bytes = original.slice();
-        for (let flips = 1 + random.below(6); flips > 0; flips--) {
-          bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
-        }
-        outcomes[attempt(bytes)]++;
+  it("answers flipped bits with typed errors or with a graph", () => {
+    const random = new SeededRandom(20250, folder.length);
+    const outcomes = { accepted: 0, refused: 0 };
+    for (let round = 0; round < rounds; round++) {
+      const bytes = original.slice();
+      for (let flips = 1 + random.below(6); flips > 0; flips--) {
+        bytes[random.below(bytes.length)]! ^= 1 << random.below(8);
       }
-      expect(outcomes.refused).toBeGreaterThan(0);
-    });
+      outcomes[attempt(bytes)]++;
+    }
+    expect(outcomes.refused).toBeGreaterThan(0);
+  });
 
-    it("refuses every truncation", () => {
-      const random = new SeededRandom(4711, folder.length);
-      for (let round = 0; round < 100; round++) {
-        expect(attempt(original.subarray(0, random.below(original.length)))).toBe("refused");
-      }
-    });
-  },
-);
+  it("refuses every truncation", () => {
+    const random = new SeededRandom(4711, folder.length);
+    for (let round = 0; round < 100; round++) {
+      expect(attempt(original.subarray(0, random.below(original.length)))).toBe("refused");
+    }
+  });
+});

@@ -49,7 +49,7 @@ describe("boundaries", () => {
     ["optimum/llama", llama],
     ["optimum/qwen2", llama],
     ["optimum/phi3", llama],
-    ["optimum/gemma2", ["/model/Mul_2_output_0", ...llama.slice(1)]],
+    ["optimum/gemma2", ["/model/Mul_3_output_0", ...llama.slice(1)]],
     ["optimum/gpt2", ["/transformer/Add_1_output_0", ...blocks((i) => `/transformer/h.${i}/Add_1_output_0`)]],
     [
       "optimum/gpt_neox",

@@ -83,8 +83,10 @@ export interface OnnxModel {
   readonly rest: readonly ByteRange[];
 }
 
-/** A 7,500-node graph has 0.2 million fields; this many are read in about a second. */
-const maximumFields = 4_000_000;
+/** A 7,500-node graph takes 0.4 million; what takes this many is refused within about a second. */
+const maximumFields = 10_000_000;
+/** What a node, tensor or declaration costs beside its fields. */
+const objectCost = 12;
 const maximumTextBytes = 64 * 1024;
 const maximumDepth = 16;
 
@@ -189,6 +191,7 @@ function parseGraph(parser: Parser, range: ByteRange, depth: number): OnnxGraph 
 }
 
 function parseNode(parser: Parser, range: ByteRange, depth: number): OnnxNode {
+  spend(parser, objectCost);
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes: OnnxAttribute[] = [];
@@ -210,6 +213,7 @@ function parseNode(parser: Parser, range: ByteRange, depth: number): OnnxNode {
 }
 
 function parseAttribute(parser: Parser, range: ByteRange, depth: number): OnnxAttribute {
+  spend(parser, objectCost);
   let name = "";
   let int: number | null = null;
   let tensor: OnnxTensor | null = null;
@@ -228,6 +232,7 @@ function parseAttribute(parser: Parser, range: ByteRange, depth: number): OnnxAt
 }
 
 function parseTensor(parser: Parser, range: ByteRange): OnnxTensor {
+  spend(parser, objectCost);
   const dims: number[] = [];
   const externalEntries = new Map<string, string>();
   let name = "";
@@ -254,6 +259,7 @@ function parseSparseTensor(parser: Parser, range: ByteRange): void {
 }
 
 function parseValue(parser: Parser, range: ByteRange): OnnxValue {
+  spend(parser, objectCost);
   let name = "";
   let elementType = 0;
   let dims: (number | string)[] | null = null;
@@ -335,8 +341,9 @@ function* scan(parser: Parser, range: ByteRange): Generator<Field> {
   }
 }
 
-function spend(parser: Parser): void {
-  if (--parser.fieldsLeft < 0) throw corrupt(`It has more than ${maximumFields} fields.`);
+function spend(parser: Parser, cost = 1): void {
+  parser.fieldsLeft -= cost;
+  if (parser.fieldsLeft < 0) throw corrupt("It holds more parts than any model has.");
 }
 
 function message(field: Field): ByteRange {

@@ -48,16 +48,27 @@ export interface Field {
 
 /** The next varint of `source` at `position`. Values above 2^53 lose precision; negative int64 come out as two's complement. Throws ModelCorrupt. */
 export function readVarint(source: ByteSource, position: number): { value: number; next: number } {
-  const window = source.read(position, Math.min(10, source.size - position));
+  const bytes = source.read(position, Math.min(10, source.size - position));
+  return { value: varintAt(bytes, 0), next: position + varintLength(bytes, 0) };
+}
+
+function varintAt(bytes: Uint8Array, offset: number): number {
   let value = 0;
   let scale = 1;
-  for (let i = 0; i < window.length; i++) {
-    const byte = window[i]!;
+  for (let i = offset; i < bytes.length && i < offset + 10; i++) {
+    const byte = bytes[i]!;
     value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return { value, next: position + i + 1 };
+    if (byte < 0x80) return value;
     scale *= 128;
   }
   throw truncated();
+}
+
+/** Of a varint that `varintAt` has accepted. */
+function varintLength(bytes: Uint8Array, offset: number): number {
+  let length = 1;
+  while (bytes[offset + length - 1]! >= 0x80) length++;
+  return length;
 }
 
 /** A varint of type int64/int32/enum: ten-byte encodings are negative numbers. */
@@ -65,30 +76,31 @@ export function toSigned(value: number): number {
   return value >= 2 ** 63 ? value - 2 ** 64 : value;
 }
 
+/** A tag and a length or value are varints of at most ten bytes each. */
+const longestHead = 20;
+
 /** The fields of the message in [position, end), without reading their contents. Throws ModelCorrupt. */
 export function* fields(source: ByteSource, position: number, end: number): Generator<Field> {
   if (end > source.size) throw truncated();
   while (position < end) {
     const start = position;
-    const tag = readVarint(source, position);
-    const number = Math.floor(tag.value / 8);
-    const wireType = tag.value % 8;
+    const head = source.read(position, Math.min(longestHead, end - position));
+    const tag = varintAt(head, 0);
+    const number = Math.floor(tag / 8);
+    const wireType = tag % 8;
+    const tagLength = varintLength(head, 0);
     let value = 0;
-    let at = tag.next;
+    let at = start + tagLength;
     let length: number;
     switch (wireType) {
-      case WireType.varint: {
-        const read = readVarint(source, at);
-        value = read.value;
-        length = read.next - at;
+      case WireType.varint:
+        value = varintAt(head, tagLength);
+        length = varintLength(head, tagLength);
         break;
-      }
-      case WireType.bytes: {
-        const read = readVarint(source, at);
-        at = read.next;
-        length = read.value;
+      case WireType.bytes:
+        length = varintAt(head, tagLength);
+        at += varintLength(head, tagLength);
         break;
-      }
       case WireType.fixed32:
         length = 4;
         break;
@@ -132,18 +144,22 @@ export class MessageWriter {
   }
 
   varint(field: number, value: number | bigint): this {
-    return this.#varint(BigInt(field * 8)).#varint(BigInt.asUintN(64, BigInt(value)));
+    this.#number(field * 8);
+    // Negative numbers are written as ten bytes of two's complement.
+    return value >= 0 && value <= Number.MAX_SAFE_INTEGER
+      ? this.#number(Number(value))
+      : this.#bigint(BigInt.asUintN(64, BigInt(value)));
   }
 
   float(field: number, value: number): this {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    return this.#varint(BigInt(field * 8 + WireType.fixed32)).raw(bytes);
+    return this.#number(field * 8 + WireType.fixed32).raw(bytes);
   }
 
   bytes(field: number, content: Uint8Array): this {
-    return this.#varint(BigInt(field * 8 + WireType.bytes))
-      .#varint(BigInt(content.length))
+    return this.#number(field * 8 + WireType.bytes)
+      .#number(content.length)
       .raw(content);
   }
 
@@ -152,7 +168,7 @@ export class MessageWriter {
   }
 
   message(field: number, content: MessageWriter): this {
-    this.#varint(BigInt(field * 8 + WireType.bytes)).#varint(BigInt(content.length));
+    this.#number(field * 8 + WireType.bytes).#number(content.length);
     for (const part of content.#parts) this.raw(part);
     return this;
   }
@@ -167,7 +183,18 @@ export class MessageWriter {
     return bytes;
   }
 
-  #varint(value: bigint): this {
+  #number(value: number): this {
+    const bytes: number[] = [];
+    let rest = value;
+    while (rest >= 128) {
+      bytes.push((rest % 128) | 128);
+      rest = Math.floor(rest / 128);
+    }
+    bytes.push(rest);
+    return this.raw(Uint8Array.from(bytes));
+  }
+
+  #bigint(value: bigint): this {
     const bytes: number[] = [];
     let rest = value;
     while (rest >= 128n) {

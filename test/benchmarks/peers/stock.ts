@@ -23,8 +23,7 @@ function feedsOf(open: InferenceSession, { ids, past, outputs }: Step): Record<s
     else if (input.name === "attention_mask")
       feeds[input.name] = integers(Array.from({ length: past + ids.length }, () => 1));
     else if (input.name === "position_ids") feeds[input.name] = integers(ids.map((_, index) => past + index));
-    else if (outputs !== null)
-      feeds[input.name] = outputs[input.name.replace("past_key_values", "present")] as Tensor;
+    else if (outputs !== null) feeds[input.name] = outputs[input.name.replace("past_key_values", "present")]!;
     else {
       const [, heads, , size] = input.shape;
       feeds[input.name] = new Tensor("float32", new Float32Array(0), [1, Number(heads), 0, Number(size)]);
@@ -61,7 +60,7 @@ servePeer({
     for (let step = 0; step < newTokens; step++) {
       outputs = await open.run(feedsOf(open, { ids: [next], past, outputs }));
       past++;
-      next = largestLogit(outputs["logits"] as Tensor);
+      next = largestLogit(outputs["logits"]!);
       chosen.push(next);
     }
     return { ids: chosen, millisecondsPerToken: (performance.now() - started) / newTokens };

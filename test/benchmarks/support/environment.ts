@@ -89,7 +89,8 @@ function positiveInteger(variable: string): number | undefined {
   const text = process.env[variable];
   if (text === undefined || text === "") return undefined;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${variable} is ${text}, not a positive integer`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${variable} is ${text}, not a positive integer`);
   return value;
 }
 

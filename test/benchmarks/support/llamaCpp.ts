@@ -50,7 +50,11 @@ export function llamaVectorRuns(
       `llama.cpp ${file}`,
       () => {
         const started = performance.now();
-        run(generator, ["-m", file, "-t", String(threads), ...args, "-o", join(scratch, "vector.gguf")], weights);
+        run(
+          generator,
+          ["-m", file, "-t", String(threads), ...args, "-o", join(scratch, "vector.gguf")],
+          weights,
+        );
         return Promise.resolve({ seconds: (performance.now() - started) / 1000 });
       },
     ]),

@@ -28,9 +28,7 @@ export function memoryOf(pid: number, own: ResidentBytes): Memory {
   return {
     residentMegabytes: megabytes(own.residentBytes),
     peakMegabytes: megabytes(own.peakResidentBytes),
-    ...(anonymousKibibytes === undefined
-      ? {}
-      : { anonymousMegabytes: megabytes(anonymousKibibytes * 1024) }),
+    ...(anonymousKibibytes === undefined ? {} : { anonymousMegabytes: megabytes(anonymousKibibytes * 1024) }),
   };
 }
 

@@ -18,7 +18,9 @@ export function memoryReader(): (() => Promise<number>) | Skip {
       encoding: "utf8",
       env: { ...process.env, OMP_NUM_THREADS: String(threads) },
     });
-    return run.status === 0 ? Promise.resolve(Number(run.stdout)) : Promise.reject(new Error("memoryRead failed"));
+    return run.status === 0
+      ? Promise.resolve(Number(run.stdout))
+      : Promise.reject(new Error("memoryRead failed"));
   };
 }
 

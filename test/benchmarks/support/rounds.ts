@@ -3,24 +3,41 @@
  * contenders take turns within each round, another one first each time, and ratios are taken round by round.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import type { Skip } from "./environment.ts";
 
 /** Long enough for the threads of the contender before to stop spinning. */
 const pauseMilliseconds = 100;
 
-/** One sample of each contender a round. `warmUp`: a first round that does not count. */
+export interface RoundOptions {
+  /** A first round that does not count. */
+  readonly warmUp: boolean;
+  /** Contenders that are not ours: one that fails drops out, with the reason in `skips`. */
+  readonly peers: ReadonlySet<string>;
+  readonly skips: Skip[];
+}
+
+/** One sample of each contender a round. */
 export async function interleave<T>(
   contenders: ReadonlyMap<string, () => Promise<T>>,
   rounds: number,
-  options: { readonly warmUp: boolean },
+  { warmUp, peers, skips }: RoundOptions,
 ): Promise<ReadonlyMap<string, readonly T[]>> {
   const names = [...contenders.keys()];
   const samples = new Map<string, T[]>(names.map((name) => [name, []]));
-  for (let round = options.warmUp ? -1 : 0; round < rounds; round++) {
+  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(turn + Math.max(round, 0)) % names.length]!;
+      const kept = samples.get(name);
+      if (kept === undefined) continue;
       say(`${round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`}: ${name}`);
-      const sample = await contenders.get(name)!();
-      if (round >= 0) samples.get(name)!.push(sample);
+      try {
+        const sample = await contenders.get(name)!();
+        if (round >= 0) kept.push(sample);
+      } catch (error) {
+        if (!peers.has(name)) throw error;
+        skips.push({ name, skipped: `failed: ${error instanceof Error ? error.message : String(error)}` });
+        samples.delete(name);
+      }
       await pause(pauseMilliseconds);
     }
   }

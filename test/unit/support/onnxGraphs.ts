@@ -23,7 +23,7 @@ export const graphFolders = ["optimum", "variants", "dynamo", "genai-builder"].f
 );
 
 export function graphBytes(folder: string): Uint8Array {
-  return readFileSync(join(fixtures, "decoder-graphs", folder, "model.onnx"));
+  return new Uint8Array(readFileSync(join(fixtures, "decoder-graphs", folder, "model.onnx")));
 }
 
 /** All fixtures have three layers; builder graphs are 64 wide with heads of 16, the others 32 with heads of 8. */
