@@ -4,6 +4,7 @@ import { templates } from "../shared/tokenInput.ts";
 import type { Arguments } from "./arguments.ts";
 import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command, type Run } from "./command.ts";
+import { formatEffect, readPrompts, scoreCompletions } from "./completionScores.ts";
 import { usesColours } from "./context.ts";
 import { bold, dim, figure, printable } from "./text.ts";
 import { readVectorRequest, useVector, vectorOptions } from "./vectorInput.ts";
@@ -40,6 +41,11 @@ export const generateCommand: Command = {
     },
     "repetition-penalty": { type: "string", value: "x", help: "Default: 1, off." },
     seed: { type: "string", value: "n", help: "Default: 0." },
+    score: {
+      type: "string",
+      value: "file",
+      help: "Also continue every line of this file and say how far the text moves, beside random vectors.",
+    },
     stop: { type: "string", multiple: true, value: "text", help: "Ends a text where it would appear." },
   },
   notes: [
@@ -56,18 +62,22 @@ export const generateCommand: Command = {
     const template = values.oneOf("template", templates);
     const model = values.text("model") ?? defaultModel;
     const sampling = readSampling(values);
+    const promptFile = values.text("score");
+    if (promptFile !== undefined && request === null) throw usageError("--score needs a --vector.");
 
     return async (run) => {
+      const prompts = promptFile === undefined ? [] : await readPrompts(promptFile);
       const description = await run.engine.load({ model }, run.call);
       const vector = request === null ? null : await useVector(request, description, run);
       const variants = [null, ...(vector?.steerings ?? [])];
       const labels = ["unsteered", ...(request?.strengths ?? []).map((strength) => `strength ${strength}`)];
+      const form = template ?? vector?.file.provenance?.template ?? "none";
       const writer = new VariantWriter(run, prompt, labels);
       const result = await run.engine
         .generate(
           {
             input: { text: prompt },
-            template: template ?? vector?.file.provenance?.template ?? "none",
+            template: form,
             variants,
             sampling,
           },
@@ -96,6 +106,11 @@ export const generateCommand: Command = {
           ...(decodeSteps > 0 ? [`${figure((1000 * decodeSteps) / decodeMilliseconds)} steps/s`] : []),
         ].join(", "),
       );
+      const effect =
+        vector === null || request === null || prompts.length === 0
+          ? null
+          : await scoreCompletions(run, description, vector, request, prompts, { template: form, sampling });
+      if (effect !== null) writer.paragraph(formatEffect(effect, prompts.length));
       return {
         text: null,
         json: {
@@ -114,6 +129,7 @@ export const generateCommand: Command = {
           })),
           milliseconds: { prefill: prefillMilliseconds, decode: decodeMilliseconds },
           decodeSteps,
+          effect,
         },
       };
     };
@@ -189,6 +205,11 @@ class VariantWriter {
 
   footer(text: string): void {
     if (!this.#run.isJson) this.#write(`${dim(text, this.#isColoured)}\n`);
+  }
+
+  /** A paragraph below everything. */
+  paragraph(text: string): void {
+    if (!this.#run.isJson) this.#write(`\n${text}\n`);
   }
 
   #head(index: number): void {

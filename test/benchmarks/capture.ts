@@ -14,6 +14,7 @@ import {
   embeddedModel,
   external,
   limitedPairs,
+  pairSkips,
   root,
   rounds,
   smollm2,
@@ -189,6 +190,7 @@ main(async (): Promise<Report> => {
           contenders.set(name, run);
       }
     }
+    const limits = pairSkips();
     const samples = await interleave(contenders, rounds(2), {
       warmUp: false,
       peers: new Set([...contenders.keys()].filter((name) => measured.every((own) => own.name !== name))),
@@ -196,8 +198,8 @@ main(async (): Promise<Report> => {
     });
     return {
       results: Object.fromEntries([...samples].map(([name, list]) => [name, summarise(list)])),
-      targets: targetsOf(measured, samples),
-      skipped,
+      targets: limits.length > 0 ? [] : targetsOf(measured, samples),
+      skipped: [...skipped, ...limits],
     };
   } finally {
     rmSync(scratch, { recursive: true });

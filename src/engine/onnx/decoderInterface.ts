@@ -137,6 +137,9 @@ function readLogits(scope: GraphScope): DecoderInterface["logits"] {
   };
 }
 
+/** Each is followed through the whole graph; the deepest decoders have 126 blocks with two caches each. */
+const maximumCaches = 1024;
+
 /** Past inputs and present outputs belong together when their names differ in nothing else. */
 function readCache(graph: OnnxGraph, pasts: readonly OnnxValue[], headDim: number): CacheTensor[] {
   const presents = new Map(
@@ -149,6 +152,8 @@ function readCache(graph: OnnxGraph, pasts: readonly OnnxValue[], headDim: numbe
       "It has no KV cache (past inputs and present outputs), so it cannot decode token by token.",
     );
   }
+  if (pasts.length > maximumCaches)
+    throw unsupported(`It has ${pasts.length} caches, more than any decoder.`);
   const cache = pasts.map((past) => {
     const stem = past.name.replace(/past(_key_values?)?/, "");
     const output = presents.get(stem);

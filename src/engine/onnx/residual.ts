@@ -168,7 +168,9 @@ function boundaryAt(scope: GraphScope, cuts: Cuts, position: number): Boundary {
   if (typeof vertex === "string") return { kind: "tensor", value: vertex };
   const node = scope.nodes[vertex]!;
   if (skipNorms.has(node.operator)) return { kind: "skip", node: vertex };
-  return { kind: "tensor", value: node.outputs[0]! };
+  // The embedding fused with the first norm: output 2 is the sum before it.
+  const sum = node.operator === "EmbedLayerNormalization" ? node.outputs[2] : undefined;
+  return { kind: "tensor", value: sum || node.outputs[0]! };
 }
 
 /** Its ElementType. */

@@ -99,7 +99,16 @@ export function rounds(usual: number): number {
   return positiveInteger("STEERSCOPE_BENCH_ROUNDS") ?? usual;
 }
 
-/** The first STEERSCOPE_BENCH_PAIRS of `pairs`; all of them where it is not set. Fewer say nothing about the targets. */
+const pairLimit = "STEERSCOPE_BENCH_PAIRS";
+
+/** The first STEERSCOPE_BENCH_PAIRS of `pairs`; all of them where it is not set. */
 export function limitedPairs(pairs: readonly Pair[]): readonly Pair[] {
-  return pairs.slice(0, positiveInteger("STEERSCOPE_BENCH_PAIRS"));
+  return pairs.slice(0, positiveInteger(pairLimit));
+}
+
+/** Why no target can be judged: with few pairs, start-up counts more than throughput. */
+export function pairSkips(): readonly Skip[] {
+  return positiveInteger(pairLimit) === undefined
+    ? []
+    : [{ name: "targets", skipped: `${pairLimit} is set` }];
 }
