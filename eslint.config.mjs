@@ -34,7 +34,10 @@ export default tseslint.config(
     rules: {
       "import-x/no-restricted-paths": ["error", { basePath: import.meta.dirname, zones }],
       "import-x/no-cycle": "error",
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       // Numeric kernels index typed arrays in bounds they have just checked; `!` is how the strict index rule is answered there.
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/consistent-type-imports": "error",
@@ -49,7 +52,14 @@ export default tseslint.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ regex: "^(node:|vscode$|onnxruntime)", message: "This folder is pure: no Node, no vscode, no native code." }] },
+        {
+          patterns: [
+            {
+              regex: "^(node:|vscode$|onnxruntime)",
+              message: "This folder is pure: no Node, no vscode, no native code.",
+            },
+          ],
+        },
       ],
     },
   },
@@ -58,7 +68,11 @@ export default tseslint.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ regex: "^(onnxruntime|@huggingface)", message: "Model code runs in the engine process only." }] },
+        {
+          patterns: [
+            { regex: "^(onnxruntime|@huggingface)", message: "Model code runs in the engine process only." },
+          ],
+        },
       ],
     },
   },

@@ -39,7 +39,7 @@ const maximumIndexBytes = 64 * 1024 * 1024;
 const maximumShards = 1000;
 
 /** Parses a small JSON file. Throws ModelCorrupt. */
-export function readJsonFile(path: string, maximumBytes = maximumConfigBytes): unknown {
+function readJsonFile(path: string, maximumBytes = maximumConfigBytes): unknown {
   try {
     if (statSync(path).size > maximumBytes) throw new Error(`larger than ${maximumBytes} bytes`);
     return JSON.parse(readFileSync(path, "utf8"));

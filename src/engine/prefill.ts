@@ -55,7 +55,7 @@ export async function prefill(session: ModelSession, options: PrefillOptions): P
 }
 
 /** Throws ContextTooLong where `tokens` do not fit the model. */
-export function checkContext(session: ModelSession, tokens: number): void {
+function checkContext(session: ModelSession, tokens: number): void {
   const { contextLength } = session.config;
   if (tokens > contextLength) {
     throw new SteerscopeError(

@@ -7,8 +7,8 @@ import type { Sampling, Steering } from "../shared/engineContract.ts";
 import type { Engine } from "../shared/engineProxy.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { Template } from "../shared/tokenInput.ts";
-import { norm, scale, unit } from "../steering/algebra.ts";
-import { SeededRandom } from "../steering/random.ts";
+import { norm, unit } from "../steering/algebra.ts";
+import { randomDirection } from "../steering/computeVectors.ts";
 import { bootstrapInterval, mean, type Interval } from "../steering/statistics.ts";
 
 export interface CompletionEffectRequest {
@@ -104,7 +104,9 @@ function measured(
 function variantsOf({ vector, layer, strengths, scope, controls, seed }: CompletionEffectRequest): Variant[] {
   const directions = [
     vector,
-    ...Array.from({ length: controls }, (_, index) => controlVector(vector, seed, index)),
+    ...Array.from({ length: controls }, (_, index) =>
+      Float32Array.from(randomDirection(vector.length, norm(vector), seed, index)),
+    ),
   ];
   return directions.flatMap((direction, index) =>
     strengths.map((strength): Variant => {
@@ -147,13 +149,6 @@ const sentenceEnd = /[.!?。！？]["'”’)]*\s*$/u;
 export function sentenceEnds(pieces: readonly string[], start: number): number[] {
   const ends = pieces.flatMap((piece, token) => (token >= start && sentenceEnd.test(piece) ? [token] : []));
   return ends.length > 0 ? ends : [pieces.length - 1];
-}
-
-/** A seeded Gaussian direction with the norm of `vector`. */
-export function controlVector(vector: Float32Array, seed: number, stream: number): Float32Array {
-  const random = new SeededRandom(seed, stream);
-  const direction = Float32Array.from(vector, () => random.gaussian());
-  return scale(unit(direction), norm(vector));
 }
 
 /** [layers + 1, hidden, 1] with `direction` at the output of block `layer` and zeros elsewhere. */

@@ -4,7 +4,7 @@ import type { LayerMeasures, SuggestedLayer } from "../shared/vectorMeasures.ts"
  * Lowest end of the stability interval that counts as sound. Vectors of two halves that agree at cosine 0.5 mean, by
  * Spearman-Brown, a full-set vector at an expected cosine of sqrt(2 * 0.5 / 1.5) = 0.82 to that of endless examples.
  */
-export const soundStability = 0.5;
+const soundStability = 0.5;
 
 /** AUROCs this close are a tie: a handful of examples decides between them. */
 const tie = 0.01;

@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { methodIds } from "../../src/shared/methods.ts";
 import { layerOf, norm } from "../../src/steering/algebra.ts";
-import type { ComputeVectorRequest } from "../../src/shared/engineContract.ts";
 import {
   benchModels,
   embeddedModel,
@@ -27,6 +26,7 @@ import { EngineUnderTest } from "./support/engineUnderTest.ts";
 import { extractionPeers } from "./support/extractionPeers.ts";
 import { llamaVectorRuns } from "./support/llamaCpp.ts";
 import type { Memory } from "./support/memory.ts";
+import { requestOf } from "./support/pairRequest.ts";
 import { atLeast, atMost, main, type Report, type Target } from "./support/report.ts";
 import { interleave, ratio, round, spread } from "./support/rounds.ts";
 
@@ -55,19 +55,6 @@ function storyPairs(): Pair[] {
     const opening = story.split(" ").slice(0, 80).join(" ");
     return { positive: `${opening}\n\nThey were all happy.`, negative: `${opening}\n\nThey were all sad.` };
   });
-}
-
-function requestOf(pairs: readonly Pair[], method: ComputeVectorRequest["method"]): ComputeVectorRequest {
-  return {
-    positive: pairs.map(({ positive }) => ({ text: positive })),
-    negative: pairs.map(({ negative }) => ({ text: negative })),
-    pairs: Int32Array.from(pairs.flatMap((_, pair) => [pair, pair])),
-    template: "none",
-    position: { kind: "last", back: 0 },
-    method,
-    unit: false,
-    seed: 1,
-  };
 }
 
 async function extract(model: string, pairs: readonly Pair[]): Promise<Sample> {

@@ -20,7 +20,8 @@ import {
   type Reference,
   type Skip,
 } from "./support/environment.ts";
-import { main, type Report } from "./support/report.ts";
+import { requestOf } from "./support/pairRequest.ts";
+import { atLeast, atMost, main, type Report, type Target } from "./support/report.ts";
 import { say } from "./support/rounds.ts";
 
 const context = { signal: new AbortController().signal, progress: (): void => undefined };
@@ -40,15 +41,56 @@ function agree(actual: Int32Array, expected: readonly number[]): number {
   return same;
 }
 
+interface PromptResult {
+  readonly idsEqual: boolean;
+  /** Deviations relative to the norm of each row: [layers + 1, tokens] rows of residuals, one row of logits. */
+  readonly residual: number;
+  readonly logits: number;
+  readonly steeredLogits: number;
+  /** Tokens equal to the reference's before the first that differs, and their number. */
+  readonly greedyTokens: string;
+  readonly steeredGreedyTokens: string;
+  readonly allTokensEqual: boolean;
+}
+
+/** What the targets are about, among other figures. */
+interface Measured extends Readonly<Record<string, unknown>> {
+  readonly prompts: Readonly<Record<string, PromptResult>>;
+  readonly meanDifference: {
+    readonly smallestCosine: number;
+    readonly largestNormError: number;
+    readonly normErrors: readonly number[];
+  };
+  /** By the reference's layers. */
+  readonly repeng: { readonly smallestCosine: number; readonly cosines: readonly number[] };
+}
+
+/** Only fp32 is held to these; the figures of the other layouts are for reading. */
+function targetsOf(layout: string, { prompts, meanDifference, repeng }: Measured): Target[] {
+  const results = Object.values(prompts);
+  const equal = results.filter(({ idsEqual, allTokensEqual }) => idsEqual && allTokensEqual);
+  return [
+    atMost(
+      `${layout}: residuals, relative deviation`,
+      Math.max(...results.map((each) => each.residual)),
+      1e-4,
+    ),
+    atLeast(`${layout}: prompts with equal greedy and steered tokens`, equal.length, results.length),
+    atLeast(`${layout}: mean-difference, smallest cosine`, meanDifference.smallestCosine, 0.99999),
+    atMost(`${layout}: mean-difference, deviation of the norm`, meanDifference.largestNormError, 1e-4),
+    atLeast(`${layout}: repeng-pca-diff, smallest cosine`, repeng.smallestCosine, 0.9999),
+  ];
+}
+
 async function measure(
   engine: AsyncEngine,
   folder: string,
   reference: Reference,
   tensor: (name: string) => Float32Array,
-): Promise<Record<string, unknown>> {
+): Promise<Measured> {
   const description = await engine.load({ model: folder }, context);
   const { layers, hidden } = description;
-  const prompts: Record<string, unknown> = {};
+  const prompts: Record<string, PromptResult> = {};
   const means = tensor("steering_vectors_mean");
   const { block, coefficient } = reference.steer;
   const steering: Steering = {
@@ -82,6 +124,8 @@ async function measure(
       },
       context,
     );
+    const greedy = agree(generated.completions[0]!.ids, prompt.greedy);
+    const steeredGreedy = agree(longer.completions[0]!.ids, prompt.steered_greedy);
     prompts[name] = {
       idsEqual:
         agree(tokenized!.ids, prompt.ids) === prompt.ids.length &&
@@ -93,23 +137,15 @@ async function measure(
         tensor(`steered.${name}`),
         vocabulary,
       ),
-      greedyTokens: `${agree(generated.completions[0]!.ids, prompt.greedy)}/${prompt.greedy.length}`,
-      steeredGreedyTokens: `${agree(longer.completions[0]!.ids, prompt.steered_greedy)}/${prompt.steered_greedy.length}`,
+      greedyTokens: `${greedy}/${prompt.greedy.length}`,
+      steeredGreedyTokens: `${steeredGreedy}/${prompt.steered_greedy.length}`,
+      allTokensEqual: greedy === prompt.greedy.length && steeredGreedy === prompt.steered_greedy.length,
     };
   }
-  const request = {
-    positive: reference.pairs.map(({ positive }) => ({ text: positive })),
-    negative: reference.pairs.map(({ negative }) => ({ text: negative })),
-    pairs: Int32Array.from(reference.pairs.flatMap((_, pair) => [pair, pair])),
-    template: "none" as const,
-    position: { kind: "last" as const, back: 0 },
-    unit: false,
-    seed: 0,
-  };
   const started = performance.now();
-  const mean = await engine.computeVector({ ...request, method: "mean-difference" }, context);
+  const mean = await engine.computeVector(requestOf(reference.pairs, "mean-difference"), context);
   const seconds = (performance.now() - started) / 1000;
-  const repeng = await engine.computeVector({ ...request, method: "repeng-pca-diff" }, context);
+  const repeng = await engine.computeVector(requestOf(reference.pairs, "repeng-pca-diff"), context);
   const cosines: number[] = [];
   const norms: number[] = [];
   for (let layer = 0; layer < layers; layer++) {
@@ -119,7 +155,7 @@ async function measure(
     norms.push(Math.abs(norm(own) / norm(theirs) - 1));
   }
   const directions = tensor("repeng_pca_diff");
-  // repeng numbers hidden_states: its layer k is what leaves block k - 1... unless its own offset says otherwise.
+  // repeng reads hidden_states, of which transformers gives the last one after the final norm: there it has another meaning.
   const repengCosines = reference.repeng_layers.map((layer, row) =>
     Math.abs(cosine(layerOf(repeng.vectors, layer, hidden), layerOf(directions, row, hidden))),
   );
@@ -128,11 +164,15 @@ async function measure(
     precision: description.precision,
     selfTest: description.selfTest.passed,
     warnings: description.warnings,
-    prompts,
     extractSeconds: seconds,
     tokens: { total: mean.tokens.total, computed: mean.tokens.computed },
-    meanDifference: { smallestCosine: Math.min(...cosines), largestNormError: Math.max(...norms) },
-    repeng: { smallestCosine: Math.min(...repengCosines) },
+    prompts,
+    meanDifference: {
+      smallestCosine: Math.min(...cosines),
+      largestNormError: Math.max(...norms),
+      normErrors: norms,
+    },
+    repeng: { smallestCosine: Math.min(...repengCosines), cosines: repengCosines },
   };
 }
 
@@ -148,16 +188,21 @@ main(async (): Promise<Report> => {
   const cacheFolder = mkdtempSync(join(tmpdir(), "steerscope-bench-"));
   const engine = createLocalEngine({ embeddedModels, cacheFolder, threads });
   const results: Record<string, unknown> = {};
+  const targets: Target[] = [];
   try {
     for (const layout of layouts) {
       const folder = smollm2(layout);
       say(layout);
-      if (typeof folder === "string")
-        results[layout] = await measure(engine, folder, found.reference, tensor);
-      else skipped.push(folder);
+      if (typeof folder !== "string") {
+        skipped.push(folder);
+        continue;
+      }
+      const measured = await measure(engine, folder, found.reference, tensor);
+      results[layout] = measured;
+      if (layout === "hf" || layout.endsWith("-fp32")) targets.push(...targetsOf(layout, measured));
     }
   } finally {
     rmSync(cacheFolder, { recursive: true });
   }
-  return { results, targets: [], skipped };
+  return { results, targets, skipped };
 });

@@ -15,7 +15,7 @@ export const ElementType = {
 } as const;
 
 /** AttributeProto.AttributeType */
-export const AttributeType = {
+const AttributeType = {
   float: 1,
   int: 2,
   string: 3,
@@ -28,7 +28,7 @@ export const AttributeType = {
 export type AttributeValue = number | { readonly float: number } | readonly number[] | string;
 
 /** A whole-number attribute is written as INT, `{ float }` as FLOAT, an array as INTS, text as STRING. */
-export function encodeAttribute(name: string, value: AttributeValue): Uint8Array {
+function encodeAttribute(name: string, value: AttributeValue): Uint8Array {
   const writer = new MessageWriter().text(1, name);
   if (typeof value === "number") writer.varint(3, value).varint(20, AttributeType.int);
   else if (typeof value === "string") writer.text(4, value).varint(20, AttributeType.string);

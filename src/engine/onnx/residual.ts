@@ -169,8 +169,8 @@ function boundaryAt(scope: GraphScope, cuts: Cuts, position: number): Boundary {
   const node = scope.nodes[vertex]!;
   if (skipNorms.has(node.operator)) return { kind: "skip", node: vertex };
   // The embedding fused with the first norm: output 2 is the sum before it.
-  const sum = node.operator === "EmbedLayerNormalization" ? node.outputs[2] : undefined;
-  return { kind: "tensor", value: sum || node.outputs[0]! };
+  const output = node.operator === "EmbedLayerNormalization" && node.outputs[2] ? 2 : 0;
+  return { kind: "tensor", value: node.outputs[output]! };
 }
 
 /** Its ElementType. */

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { measureCompletionEffect, sentenceEnds } from "../../src/evaluation/completionEffect.ts";
+import { greedySampling, type Completion } from "../../src/shared/engineContract.ts";
+import type { Engine } from "../../src/shared/engineProxy.ts";
+
+const hidden = 8;
+const vector = Float32Array.from({ length: hidden }, (_, i) => (i === 2 ? 3 : 0));
+const end = 1;
+
+/** A model whose text carries what it was steered with: the residual stream of its second token is the sum of all offsets. */
+function echoEngine(responds: boolean): Pick<Engine, "generate" | "project" | "tokenize"> {
+  const offsets = new Map<number, Float32Array>();
+  return {
+    generate: ({ variants }) => {
+      const completions = variants.map((steering): Completion => {
+        const sum = new Float32Array(hidden);
+        for (const term of steering?.terms ?? []) {
+          term.vector.forEach((value, i) => {
+            sum[i]! += term.strength * value;
+          });
+        }
+        const id = 100 + offsets.size;
+        offsets.set(id, sum);
+        return {
+          ids: Int32Array.of(id, end),
+          text: "",
+          logProbabilities: new Float32Array(2),
+          finish: "max-tokens",
+        };
+      });
+      return Promise.resolve({
+        promptIds: Int32Array.of(7, 8),
+        completions,
+        prefillMilliseconds: 0,
+        decodeMilliseconds: 0,
+        decodeSteps: 2,
+      });
+    },
+    tokenize: ({ inputs }) =>
+      Promise.resolve(
+        inputs.map((input) => {
+          const ids = "ids" in input ? input.ids : new Int32Array(0);
+          const pieces = Array.from(ids, (id) => (id === end ? "." : "word"));
+          return { ids, textStart: 0, pieces, offsets: new Int32Array(ids.length * 2), rendered: "" };
+        }),
+      ),
+    project: ({ inputs, directions }) =>
+      Promise.resolve(
+        inputs.map((input) => {
+          const ids = "ids" in input ? input.ids : new Int32Array(0);
+          const projections = new Float32Array(3 * ids.length);
+          const own = offsets.get(ids[2]!)!;
+          // Layer 1 is point 2; only the sentence end at token 3 carries anything.
+          const along = own.reduce((sum, value, i) => sum + value * directions[2 * hidden + i]!, 0);
+          projections[2 * ids.length + 3] = responds ? along : 0;
+          return { ids, projections };
+        }),
+      ),
+  };
+}
+
+const request = {
+  prompts: ["a", "b", "c"],
+  layer: 1,
+  layers: 2,
+  vector,
+  strengths: [-2, 2],
+  controls: 3,
+  scope: "after-prompt",
+  template: "none",
+  sampling: greedySampling,
+  seed: 5,
+} as const;
+const options = { signal: new AbortController().signal, onProgress: (): void => undefined };
+
+describe("measureCompletionEffect", () => {
+  it("finds exactly what the vector adds, and less along random directions of the same norm", async () => {
+    const { effects, unsteered } = await measureCompletionEffect(echoEngine(true), request, options);
+    expect(unsteered).toBe(0);
+    expect(effects.map(({ control, strength }) => [control, strength])).toEqual([
+      [false, -2],
+      [false, 2],
+      [true, -2],
+      [true, 2],
+    ]);
+    expect(effects[0]!.change).toBeCloseTo(-6, 5);
+    expect(effects[1]!.change).toBeCloseTo(6, 5);
+    expect(effects[1]!.interval).toEqual({ low: effects[1]!.change, high: effects[1]!.change });
+    expect(Math.abs(effects[2]!.change)).toBeLessThan(6);
+    expect(effects[3]!.change).toBeCloseTo(-effects[2]!.change, 5);
+  });
+
+  it("finds nothing in a model that does not respond", async () => {
+    const { effects } = await measureCompletionEffect(echoEngine(false), request, options);
+    for (const { change } of effects) expect(change).toBe(0);
+  });
+});
+
+describe("sentenceEnds", () => {
+  it("finds full stops of several scripts, also before quotes, after the start", () => {
+    expect(sentenceEnds(["Hi", ".", " you", '!"', " 好", "。", "?\n"], 2)).toEqual([3, 5, 6]);
+  });
+
+  it("falls back to the last token", () => {
+    expect(sentenceEnds(["no", " end", " here"], 0)).toEqual([2]);
+  });
+});
