@@ -43,18 +43,18 @@ export function createLocalEngine(options: EngineProcessOptions): AsyncEngine {
   return {
     hello: () =>
       Promise.resolve({ contractVersion: engineContractVersion, engine: "local", processId: process.pid }),
-    listModels: () => Promise.resolve(listModels(engine.roots)),
+    listModels: async () => Promise.resolve(listModels(engine.roots)),
     load: (request, context) => engine.load(request, context),
     unload: () => engine.unload(),
     describe: () => Promise.resolve(engine.describe()),
-    tokenize: (request) => Promise.resolve(engine.tokenize(request)),
+    tokenize: async (request) => Promise.resolve(engine.tokenize(request)),
     capture: (request, context) => engine.capture(request, context),
     activations: (request, context) => engine.activations(request, context),
     project: (request, context) => engine.project(request, context),
     computeVector: (request, context) => engine.computeVector(request, context),
     scoreChoices: (request, context) => engine.scoreChoices(request, context),
     logLikelihood: (request, context) => engine.logLikelihood(request, context),
-    generate: (request, context) => engine.generate(request, context),
+    generate: async (request, context) => engine.generate(request, context),
     clearCaches: () => engine.clearCaches(),
   };
 }

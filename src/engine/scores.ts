@@ -7,7 +7,7 @@ import { SteeringRows } from "./steeringRows.ts";
 import { sharedPrefix } from "./tokenTrie.ts";
 
 /** log(sum(exp(logits))) of one row, in float64. */
-export function logSumExp(logits: Float32Array): number {
+function logSumExp(logits: Float32Array): number {
   let largest = -Infinity;
   for (let i = 0; i < logits.length; i++) if (logits[i]! > largest) largest = logits[i]!;
   let sum = 0;

@@ -50,7 +50,7 @@ const files: Readonly<Record<string, { kind: string; says: RegExp; bytes: () => 
   },
   "text file": {
     kind: "ModelCorrupt",
-    says: /not an ONNX/,
+    says: /ONNX file cannot be read/,
     bytes: () => new TextEncoder().encode("Once upon a time there was no model at all.\n".repeat(50)),
   },
   "external data above the folder": {

@@ -63,9 +63,10 @@ describe("stories15M", () => {
         steering: null,
         logits: true,
       });
-      const expected = tensor(`resid.${index}`);
-      const layerSize = expected.length / 7;
-      for (let k = 0; k <= 6; k++) {
+      // The references keep the residual stream of the first prompts only.
+      const expected = header.tensors.has(`resid.${index}`) ? tensor(`resid.${index}`) : null;
+      for (let k = 0; expected !== null && k <= 6; k++) {
+        const layerSize = expected.length / 7;
         const layer = (values: Float32Array): Float32Array =>
           values.subarray(k * layerSize, (k + 1) * layerSize);
         expect(relativeDifference(layer(resid), layer(expected))).toBeLessThan(fp16Rounding);

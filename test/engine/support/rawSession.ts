@@ -41,7 +41,7 @@ interface RawConfig {
   readonly head_dim?: number;
 }
 
-export function fixtureShape(folder: string): FixtureShape {
+function fixtureShape(folder: string): FixtureShape {
   const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as RawConfig;
   const layers = config.num_hidden_layers ?? config.n_layer!;
   const hidden = config.hidden_size ?? config.n_embd!;
@@ -53,7 +53,7 @@ export function fixtureShape(folder: string): FixtureShape {
 }
 
 /** Patches `folder`/model.onnx as its config.json says. */
-export function patchFixture(folder: string, shape = fixtureShape(folder)): PatchedGraph {
+function patchFixture(folder: string, shape = fixtureShape(folder)): PatchedGraph {
   const source = new FileByteSource(join(folder, "model.onnx"));
   try {
     return patchGraph(parseOnnx(source), source, { weightsFile: "model.onnx", ...shape });
