@@ -6,6 +6,7 @@
 import type { Sampling } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { SeededRandom } from "../steering/random.ts";
+import { sumOfExponentials } from "./sumOfExponentials.ts";
 
 export interface SampledToken {
   readonly id: number;
@@ -168,16 +169,6 @@ function maximumOf(logits: Float32Array): number {
   throw new SteerscopeError("InvalidRequest", "The model's scores for the next token are not numbers.", {
     remedy: "Lower the strength of the steering; if it happens unsteered too, use the model in fp32.",
   });
-}
-
-function sumOfExponentials(logits: Float32Array, maximum: number): number {
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) {
-    const difference = logits[i]! - maximum;
-    // e^-40 times a million tokens is below what a float32 log-probability can show.
-    if (difference > -40) sum += Math.exp(difference);
-  }
-  return sum;
 }
 
 /** The `rank`-th largest value, 1-based, ties counted. Hoare's selection over a copy: linear time for any rank. */

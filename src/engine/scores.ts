@@ -4,15 +4,14 @@ import { SteerscopeError } from "../shared/errors.ts";
 import { checkIds, prefill } from "./prefill.ts";
 import type { ModelSession } from "./session.ts";
 import { SteeringRows } from "./steeringRows.ts";
+import { sumOfExponentials } from "./sumOfExponentials.ts";
 import { sharedPrefix } from "./tokenTrie.ts";
 
 /** log(sum(exp(logits))) of one row, in float64. */
 function logSumExp(logits: Float32Array): number {
   let largest = -Infinity;
   for (let i = 0; i < logits.length; i++) if (logits[i]! > largest) largest = logits[i]!;
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
-  return largest + Math.log(sum);
+  return largest + Math.log(sumOfExponentials(logits, largest));
 }
 
 /**

@@ -105,6 +105,8 @@ export class ModelSession {
         executionProviders: ["cpu"],
         intraOpNumThreads: options.threads,
         graphOptimizationLevel: "all",
+        // Plans memory for shapes it saw; ours change with every run, and the plans only add up.
+        enableMemPattern: false,
         // Warnings are about initialisers that our patch leaves unused; errors come as exceptions.
         logSeverityLevel: 4,
         extra: {
