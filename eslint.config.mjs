@@ -9,7 +9,7 @@ const arrows = {
   "engine/onnx": ["shared"],
   evaluation: ["shared", "steering"],
   engine: ["shared", "steering", "formats"],
-  client: ["shared"],
+  client: ["shared", "formats"],
   host: ["shared", "steering", "formats", "client"],
   cli: ["shared", "formats", "client", "evaluation"],
 };

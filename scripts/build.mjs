@@ -1,18 +1,24 @@
 /**
- * Bundles Steerscope into dist/ and writes the embedded model. Plain Node and esbuild; `--watch` rebuilds on change.
+ * node scripts/build.mjs [--watch | --minify] [--extension] [--out=FOLDER]
+ *
+ * Bundles Steerscope into dist/ (or FOLDER) and writes the embedded model. Plain Node and esbuild; `--watch` rebuilds on
+ * change, `--minify` is for packages, `--extension` leaves out what the editor does not use.
  *
  * The engine's bundle holds the parts of @huggingface/transformers that it uses. Its own runtimes (onnxruntime-web, sharp and
  * a second use of onnxruntime-node) are replaced by stubs, so that they neither ship nor load; what reaches which bundle is
  * checked after each build, and a breach fails it.
  */
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 import { buildEmbeddedModel, EmbeddedModelError } from "./embedded-model.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const isWatching = process.argv.includes("--watch");
+const isMinified = process.argv.includes("--minify");
+const outOption = process.argv.find((argument) => argument.startsWith("--out="));
+const outFolder = resolve(root, outOption?.slice("--out=".length) ?? "dist");
 
 const modelCode = ["onnxruntime-node", "onnxruntime-common", "@huggingface/transformers"];
 
@@ -36,6 +42,7 @@ const bundles = [
     external: [],
     banner: "#!/usr/bin/env node",
     isExecutable: true,
+    isForTerminal: true,
     forbidden: ["onnxruntime-web", "sharp", "vscode", ...modelCode],
   },
   {
@@ -45,7 +52,9 @@ const bundles = [
     isForBrowser: true,
     forbidden: ["onnxruntime-web", "sharp", "vscode", ...modelCode],
   },
-].filter(({ source }) => existsSync(join(root, source)));
+]
+  .filter(({ source }) => existsSync(join(root, source)))
+  .filter(({ isForTerminal }) => !isForTerminal || !process.argv.includes("--extension"));
 
 const transformersSource = join(root, "node_modules/@huggingface/transformers/src");
 
@@ -93,7 +102,7 @@ function options(bundle) {
   return {
     absWorkingDir: root,
     entryPoints: [bundle.source],
-    outfile: `dist/${bundle.output}`,
+    outfile: join(outFolder, bundle.output),
     bundle: true,
     platform: bundle.isForBrowser ? "browser" : "node",
     target: bundle.isForBrowser ? "es2022" : "node20",
@@ -103,7 +112,11 @@ function options(bundle) {
     // CommonJS has no import.meta; the banner gives the same address under another name.
     define: bundle.isForBrowser ? {} : { "import.meta.url": "importMetaUrl" },
     minifySyntax: true,
-    sourcemap: true,
+    minifyWhitespace: isMinified,
+    minifyIdentifiers: isMinified,
+    // Stack traces that people send should be readable.
+    keepNames: isMinified,
+    sourcemap: !isMinified,
     legalComments: "linked",
     metafile: true,
     logLevel: "warning",
@@ -114,23 +127,28 @@ function options(bundle) {
 /** Texts of the web runtime, wherever it may have been pasted from. */
 const webRuntimeMarks = ["_OrtInit"];
 
+function outputOf(bundle, metafile) {
+  // esbuild names files relative to the project, with forward slashes.
+  return metafile.outputs[relative(root, join(outFolder, bundle.output)).replaceAll("\\", "/")];
+}
+
 /** Sentences on what is in the bundle, or required by it, against the rules above. */
 function breaches(bundle, metafile) {
-  const output = metafile.outputs[`dist/${bundle.output}`];
+  const output = outputOf(bundle, metafile);
   const inputs = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
   const packages = bundle.forbidden.filter(
     (name) =>
       inputs.some(([path]) => path.includes(`node_modules/${name}/`)) ||
       output.imports.some(({ path }) => path === name || path.startsWith(`${name}/`)),
   );
-  const text = readFileSync(join(root, "dist", bundle.output), "utf8");
+  const text = readFileSync(join(outFolder, bundle.output), "utf8");
   const marks = webRuntimeMarks.filter((mark) => text.includes(mark));
-  return [...packages, ...marks].map((name) => `dist/${bundle.output} must not contain ${name}.`);
+  return [...packages, ...marks].map((name) => `${bundle.output} must not contain ${name}.`);
 }
 
 /** Size by package, largest first. */
 function report(bundle, metafile) {
-  const output = metafile.outputs[`dist/${bundle.output}`];
+  const output = outputOf(bundle, metafile);
   const sizes = new Map();
   for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
     const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? "own code";
@@ -138,7 +156,7 @@ function report(bundle, metafile) {
   }
   const kib = (bytes) => `${Math.ceil(bytes / 1024)} KiB`;
   const parts = [...sizes].sort((a, b) => b[1] - a[1]).map(([name, bytes]) => `${name} ${kib(bytes)}`);
-  console.log(`dist/${bundle.output}  ${kib(output.bytes)}  (${parts.join(", ")})`);
+  console.log(`${bundle.output}  ${kib(output.bytes)}  (${parts.join(", ")})`);
 }
 
 /** The licences of the packages whose code is in the bundles, as they ask for, in dist/third-party-licenses.txt. */
@@ -154,14 +172,14 @@ function writeLicences(metafiles) {
     if (file === undefined) throw new Error(`${name} has no licence file`);
     return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
   });
-  writeFileSync(join(root, "dist/third-party-licenses.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+  writeFileSync(join(outFolder, "third-party-licenses.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
 }
 
 async function bundleOnce(bundle) {
   const { metafile } = await build(options(bundle));
   report(bundle, metafile);
   const found = breaches(bundle, metafile);
-  if (found.length === 0 && bundle.isExecutable) chmodSync(join(root, "dist", bundle.output), 0o755);
+  if (found.length === 0 && bundle.isExecutable) chmodSync(join(outFolder, bundle.output), 0o755);
   return { found, metafile };
 }
 

@@ -16,8 +16,11 @@ export function ensureInstalled() {
   if (!install()) process.exit(1);
 }
 
-/** True when all packages are in place; else it has said what is wrong: Node too old, or no network. */
-export function install() {
+/**
+ * True when all packages of `folder`, the project's own unless given, are in place; else it has said what is wrong: Node
+ * too old, or no network. `cost`: what people are told to expect of the first time.
+ */
+export function install(folder = root, what = "packages", cost = "takes about a minute") {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < oldestNode) {
     console.error(
@@ -25,20 +28,20 @@ export function install() {
     );
     return false;
   }
-  const lock = readPackages("package-lock.json");
-  if (lock !== null && isInstalled(lock)) return true;
+  const lock = readPackages(join(folder, "package-lock.json"));
+  if (lock !== null && isInstalled(folder, lock)) return true;
   const command = lock === null ? "install" : "ci";
-  console.log(`Installing packages with npm ${command}; the first time this takes about a minute.`);
+  console.log(`Installing ${what} with npm ${command}; the first time this ${cost}.`);
   const started = Date.now();
   // NODE_ENV=production would leave out what the build needs.
-  const done = runNpm([command, "--include=dev", "--no-audit", "--no-fund"]);
+  const done = runNpm([command, "--include=dev", "--no-audit", "--no-fund"], { cwd: folder });
   if (!done) {
     console.error(
       `npm ${command} failed. It needs the npm registry once; check the network and run the command again.`,
     );
     return false;
   }
-  console.log(`Packages installed in ${seconds(started)}.`);
+  console.log(`Installed in ${seconds(started)}.`);
   return true;
 }
 
@@ -52,11 +55,11 @@ export function seconds(started) {
   return `${((Date.now() - started) / 1000).toFixed(1)} s`;
 }
 
-function runNpm(args) {
+function runNpm(args, options) {
   const npm = process.env.npm_execpath;
-  if (npm !== undefined && npm.endsWith("npm-cli.js")) return runNode(npm, args);
+  if (npm !== undefined && npm.endsWith("npm-cli.js")) return runNode(npm, args, options);
   // On Windows npm is a .cmd file, which only a shell can start.
-  return runs("npm", args, { shell: process.platform === "win32" });
+  return runs("npm", args, { ...options, shell: process.platform === "win32" });
 }
 
 function runs(command, args, options) {
@@ -67,19 +70,19 @@ function runs(command, args, options) {
 /** The packages of a lock file by folder, or null where there is no such file. */
 function readPackages(file) {
   try {
-    return JSON.parse(readFileSync(join(root, file), "utf8")).packages;
+    return JSON.parse(readFileSync(file, "utf8")).packages;
   } catch (error) {
     return null;
   }
 }
 
 /** Whether npm has put everything that the lock names in place. Optional packages are those of other platforms. */
-function isInstalled(lock) {
-  const installed = readPackages("node_modules/.package-lock.json");
+function isInstalled(folder, lock) {
+  const installed = readPackages(join(folder, "node_modules/.package-lock.json"));
   if (installed === null) return false;
-  return Object.entries(lock).every(([folder, { version, optional }]) => {
-    if (folder === "") return true;
-    const found = installed[folder];
+  return Object.entries(lock).every(([path, { version, optional }]) => {
+    if (path === "") return true;
+    const found = installed[path];
     return found === undefined ? optional === true : found.version === version;
   });
 }

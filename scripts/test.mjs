@@ -2,10 +2,11 @@
  * Everything that must hold, step by step: `npm test`. Goes on after a failing step. The last line is
  * `N passed, N failed`: tests, and each other step as one.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { install, runNode, seconds } from "./install.mjs";
+import { ensureVscodeHost, isHostAvailable } from "./vscode-host.mjs";
 
 const counts = { passed: 0, failed: 0 };
 const failures = [];
@@ -34,25 +35,19 @@ function tool(name, script, args = []) {
   single(name, () => runNode(script, args));
 }
 
-function vitest(project) {
-  step(`${project} tests`, () => {
-    const folder = mkdtempSync(join(tmpdir(), "steerscope-tests-"));
-    try {
-      const report = join(folder, "report.json");
-      const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+function vitest(project, name = `${project} tests`) {
+  step(name, () =>
+    withReport((file) => {
+      const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
       const ended = runNode("node_modules/vitest/vitest.mjs", ["run", "--project", project, ...reporters]);
-      return readReport(report, ended);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+      return countReport(readJson(file), ended);
+    }),
+  );
 }
 
-function readReport(file, ended) {
-  let report;
-  try {
-    report = JSON.parse(readFileSync(file, "utf8"));
-  } catch {
+/** Counts of vitest's report; null: it wrote none. */
+function countReport(report, ended) {
+  if (report === null) {
     console.log("vitest wrote no report.");
     return { passed: 0, failed: 1 };
   }
@@ -66,6 +61,58 @@ function readReport(file, ended) {
   return { passed: report.numPassedTests, failed: failed === 0 && !ended ? 1 : failed };
 }
 
+/** What `use` returns, which gets a path for a file that is deleted afterwards. */
+function withReport(use) {
+  const folder = mkdtempSync(join(tmpdir(), "steerscope-tests-"));
+  try {
+    return use(join(folder, "report.json"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** Tests inside the extension host. */
+function integration(name, args) {
+  step(name, () =>
+    withReport((report) => {
+      const ended = runNode("scripts/integration.mjs", [...args, "--report", report]);
+      const { passed, failed } = readJson(report) ?? { passed: 0, failed: 1 };
+      return { passed, failed: failed === 0 && !ended ? 1 : failed };
+    }),
+  );
+}
+
+/** Inside a real VS Code: the extension from source, then the package, installed. */
+function editorSteps() {
+  if (!isHostAvailable) {
+    console.log("\nLeft out: tests in the VS Code server from npm, which runs on Linux x64 only.");
+    console.log("`npm run test:electron` runs the same tests in a desktop VS Code.");
+    return;
+  }
+  single("install VS Code", ensureVscodeHost);
+  if (failures.includes("install VS Code")) return;
+  integration("tests in VS Code", []);
+  const folder = mkdtempSync(join(tmpdir(), "steerscope-package-"));
+  try {
+    tool("package", "scripts/package.mjs", ["--out", folder]);
+    if (failures.includes("package")) return;
+    process.env.STEERSCOPE_VSIX = join(folder, readdirSync(folder)[0]);
+    integration("tests in VS Code, installed package", ["--vsix", process.env.STEERSCOPE_VSIX]);
+    vitest("e2e", "end to end in a browser");
+    vitest("kill", "killing at random moments");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 single("install", install);
 // Without packages no other step can say anything.
 if (counts.failed === 0) {
@@ -76,6 +123,7 @@ if (counts.failed === 0) {
   tool("unused code", "node_modules/knip/bin/knip.js", ["--no-progress"]);
   vitest("unit");
   vitest("engine");
+  editorSteps();
 }
 
 console.log(failures.length === 0 ? "" : `\nFailed: ${failures.join(", ")}`);

@@ -96,19 +96,6 @@ export class Arguments {
   }
 }
 
-/** Layers as written: `3`, `3,5`, `3-6`, `0,4-6`; ascending, each once. Throws InvalidRequest. */
-export function parseLayers(text: string): number[] {
-  const layers = new Set<number>();
-  for (const part of text.split(",")) {
-    const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(part.trim());
-    const from = Number(match?.[1]);
-    const to = Number(match?.[2] ?? match?.[1]);
-    if (!(from <= to)) throw usageError(`"${text}" names no layers.`, "Write 3, or 3,5, or 3-6.");
-    for (let layer = from; layer <= to; layer++) layers.add(layer);
-  }
-  return [...layers].sort((a, b) => a - b);
-}
-
 /** Token ids as written: `5,9,33`. Throws InvalidRequest. */
 export function parseIds(text: string): Int32Array {
   const ids = text.split(",").map((part) => (/^\s*\d{1,9}\s*$/.test(part) ? Number(part) : NaN));

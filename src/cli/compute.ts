@@ -1,14 +1,7 @@
 import { basename, extname } from "node:path";
 import { checkWritable, readFileBounded, writeFileAtomically } from "../client/files.ts";
-import {
-  exampleSetHash,
-  examplesOf,
-  pairExamples,
-  parseExampleSet,
-  requireSoundSet,
-  type ExampleSet,
-} from "../formats/exampleSet.ts";
-import { encodeVectorFile, type VectorProvenance } from "../formats/vectorFile.ts";
+import { computedVectorFile, computeRequest } from "../formats/computedVector.ts";
+import { examplesOf, parseExampleSet, type ExampleSet } from "../formats/exampleSet.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { defaultMethod, methodIds } from "../shared/methods.ts";
 import { defaultReadPosition, formatReadPosition, parseReadPosition } from "../shared/readPosition.ts";
@@ -69,51 +62,30 @@ export const computeCommand: Command = {
     return async (run) => {
       await checkWritable(out);
       const set = await readExampleSet(path);
-      requireSoundSet(set);
+      const request = computeRequest(set, { template, position, method, unit, seed });
       for (const { line, message } of set.problems) run.warn(`${path}, line ${line}: ${message}`);
-      const { positive, negative, pairs } = pairExamples(set);
 
       const description = await run.engine.load({ model }, run.call);
       description.warnings.forEach((warning) => {
         run.warn(warning);
       });
       const started = performance.now();
-      const { vectors, measures, tokens } = await run.engine.computeVector(
-        { positive, negative, pairs, template, position, method, unit, seed },
-        run.call,
-      );
+      const result = await run.engine.computeVector(request, run.call);
       const milliseconds = Math.round(performance.now() - started);
 
-      const examples = {
-        name: set.name,
-        hash: await exampleSetHash(set),
-        positive: positive.length,
-        negative: negative.length,
-        pairs: pairs.length / 2,
-      };
-      const provenance: VectorProvenance = {
-        model: {
-          id: description.model,
-          revision: description.revision,
-          hash: description.modelHash,
-          architecture: description.architecture,
-          tokenizerHash: description.tokenizerHash,
-        },
-        template,
-        method,
-        position,
-        seed,
-        examples,
-        scale: unit ? "unit" : "raw",
-        measures: measures.layers,
-        suggested: measures.suggested,
-        created: new Date().toISOString(),
-        program: run.context.program,
-      };
-      const bytes = encodeVectorFile(description.layers, description.hidden, vectors, provenance);
+      const { measures, tokens } = result;
+      const { program } = run.context;
+      const { bytes, provenance } = await computedVectorFile({
+        set,
+        request,
+        model: description,
+        result,
+        program,
+      });
       await writeFileAtomically(out, bytes);
 
-      const outliers = withLines(measures.outliers, set, pairs);
+      const { examples } = provenance;
+      const outliers = withLines(measures.outliers, set, request.pairs);
       const counts =
         examples.pairs > 0
           ? `${examples.pairs} pairs`

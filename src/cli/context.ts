@@ -22,6 +22,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** "steerscope" and its version. */
   readonly program: string;
+  /** Folder of catalogue.json and of the models that ship with the program. */
+  readonly embeddedModels: string;
   startEngine(options: Pick<EngineProcessOptions, "cacheFolder" | "threads">): EngineHandle;
 }
 

@@ -1,8 +1,10 @@
 import { checkWritable, writeFileAtomically } from "../client/files.ts";
+import { unitDirections } from "../formats/unitDirections.ts";
 import { checkVectorFits, vectorOfLayer, type VectorFile } from "../formats/vectorFile.ts";
+import { parseLayers } from "../shared/layers.ts";
 import { formatReadPosition } from "../shared/readPosition.ts";
 import { templates, type Template } from "../shared/tokenInput.ts";
-import { parseLayers, usageError } from "./arguments.ts";
+import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command, type Run } from "./command.ts";
 import { usesColours } from "./context.ts";
 import { measureCsv, measureLegend, measureTable } from "./measureTable.ts";
@@ -134,15 +136,7 @@ async function project(
   checkVectorFits(file, description).forEach((warning) => {
     run.warn(warning);
   });
-  const { hidden } = file;
-  const directions = new Float32Array((description.layers + 1) * hidden);
-  for (const layer of file.present) {
-    const vector = vectorOfLayer(file, layer);
-    const length = norm(vector);
-    // A zero vector has no direction; its projections are 0.
-    const unit = length === 0 ? vector : vector.map((value) => value / length);
-    directions.set(unit, (layer + 1) * hidden);
-  }
+  const directions = unitDirections(file, description.layers);
   const inputs = [input];
   const [tokens] = await run.engine.tokenize({ inputs, template }, run.call);
   const [projected] = await run.engine.project(

@@ -33,17 +33,20 @@ process.on("SIGTERM", () => {
 // The reader of a pipe has seen enough, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
+const embeddedModels = fileURLToPath(new URL("../models", import.meta.url));
+
 void runCommandLine(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   environment: process.env,
   signal: stop.signal,
   program: `steerscope ${version}`,
+  embeddedModels,
   startEngine: (options) =>
     new EngineClient({
       ...options,
       enginePath: fileURLToPath(new URL("./engine.js", import.meta.url)),
-      embeddedModels: fileURLToPath(new URL("../models", import.meta.url)),
+      embeddedModels,
       cancelGraceMilliseconds,
     }),
 }).then((code) => {

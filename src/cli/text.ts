@@ -1,4 +1,5 @@
 /** Text for terminals: safe, aligned, coloured. */
+export { size } from "../shared/units.ts";
 
 /** Models and files may hold terminal commands; they are shown, not obeyed. */
 export function printable(text: string): string {
@@ -50,18 +51,6 @@ export function figure(value: number | null): string {
 /** Three decimals, or a dash for null: for measures between -1 and 1. */
 export function share(value: number | null): string {
   return value === null ? "-" : value.toFixed(3);
-}
-
-/** Bytes for people: powers of 1000, as disks and downloads are sold. */
-export function size(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]!}`;
 }
 
 /** Fields as one line of CSV (RFC 4180). */

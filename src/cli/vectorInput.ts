@@ -3,9 +3,10 @@ import { checkVectorFits, parseVectorFile, vectorOfLayer, type VectorFile } from
 import { readFileBounded } from "../client/files.ts";
 import type { ModelDescription, Steering } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { parseLayers } from "../shared/layers.ts";
 import { parseScope, type Scope } from "../shared/scope.ts";
 import type { Arguments, OptionSpecs } from "./arguments.ts";
-import { parseLayers, usageError } from "./arguments.ts";
+import { usageError } from "./arguments.ts";
 import type { Run } from "./command.ts";
 
 /** A vector of the largest models at every layer takes a tenth of this. */

@@ -12,7 +12,7 @@ import {
 } from "../shared/engineContract.ts";
 import { engineProxy, type CallOptions, type Engine } from "../shared/engineProxy.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { EngineProcess } from "./engineProcess.ts";
+import { EngineProcess, type EngineEvent } from "./engineProcess.ts";
 
 export interface EngineClientOptions extends EngineProcessOptions {
   /** File of the engine's bundle, dist/engine.js. */
@@ -23,7 +23,15 @@ export interface EngineClientOptions extends EngineProcessOptions {
   readonly cancelGraceMilliseconds?: number;
   /** Added to the environment of the process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Hears of every process: its start, its log, its end. Must not throw. */
+  readonly onEvent?: (event: EngineEvent) => void;
 }
+
+/** What may change while the client lives: idle time counts at once, the rest when a process starts next. */
+export type EngineClientChanges = Pick<
+  EngineClientOptions,
+  "idleMilliseconds" | "threads" | "activationCacheLimitBytes"
+>;
 
 /** Loading the native library from a cold disk takes seconds; longer than this is a process that does not speak. */
 const startLimitMilliseconds = 60_000;
@@ -48,7 +56,7 @@ interface Running {
 export class EngineClient {
   /** The methods of the contract as functions. */
   readonly engine: Engine = engineProxy((method, request, options) => this.call(method, request, options));
-  readonly #options: EngineClientOptions;
+  #options: EngineClientOptions;
   #running: Running | undefined;
   /** The last model that a caller loaded. */
   #model: string | null = null;
@@ -92,6 +100,11 @@ export class EngineClient {
       this.#pending--;
       this.#waitForIdle();
     }
+  }
+
+  configure(changes: EngineClientChanges): void {
+    this.#options = { ...this.#options, ...changes };
+    this.#waitForIdle();
   }
 
   /** Ends the process; what waits rejects with Cancelled. Resolves when it is gone. */

@@ -12,6 +12,18 @@ import {
 } from "../shared/engineContract.ts";
 import type { CallOptions } from "../shared/engineProxy.ts";
 import { SteerscopeError, deserialiseError } from "../shared/errors.ts";
+import { EngineLogReader, type EngineLogLine } from "./engineLog.ts";
+
+/** What happens to an engine process besides the calls. */
+export type EngineEvent =
+  | { readonly kind: "started"; readonly processId: number | undefined }
+  | ({ readonly kind: "log" } & EngineLogLine)
+  /** `crash`: why, where the process ended by itself; null where this side ended it. */
+  | {
+      readonly kind: "ended";
+      readonly processId: number | undefined;
+      readonly crash: SteerscopeError | null;
+    };
 
 export interface EngineProcessSettings extends EngineProcessOptions {
   /** File of the engine's bundle. */
@@ -20,6 +32,7 @@ export interface EngineProcessSettings extends EngineProcessOptions {
   readonly cancelGraceMilliseconds: number;
   /** Added to the environment of the process. */
   readonly env: Readonly<Record<string, string>>;
+  readonly onEvent?: (event: EngineEvent) => void;
 }
 
 /** How long a process that was asked to end may take before it is killed: a model run does not look at messages. */
@@ -46,14 +59,17 @@ export class EngineProcess {
   #errorOutput = "";
   /** Why calls are refused; set once. */
   #over: SteerscopeError | undefined;
+  /** `stop` or `kill` was called before the process ended. */
+  #isEndedHere = false;
 
   constructor(settings: EngineProcessSettings) {
     this.#cancelGraceMilliseconds = settings.cancelGraceMilliseconds;
-    const { embeddedModels, cacheFolder, threads } = settings;
+    const { embeddedModels, cacheFolder, threads, activationCacheLimitBytes, onEvent } = settings;
     const options: EngineProcessOptions = {
       embeddedModels,
       cacheFolder,
       ...(threads === undefined ? {} : { threads }),
+      ...(activationCacheLimitBytes === undefined ? {} : { activationCacheLimitBytes }),
     };
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
@@ -70,14 +86,23 @@ export class EngineProcess {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       env: environment,
     });
+    const { pid } = this.#child;
+    onEvent?.({ kind: "started", processId: pid });
+    let isReported = false;
+    const report = (): void => {
+      if (isReported) return;
+      isReported = true;
+      onEvent?.({ kind: "ended", processId: pid, crash: this.#isEndedHere ? null : this.#over! });
+    };
     this.ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         // "close" comes after the last message and the last words on standard error, but not when this end disconnected.
         const finish = (): void => {
           clearTimeout(timer);
           this.#finish(crash(code, signal, this.#errorOutput));
+          report();
         };
-        const timer = this.alive ? setTimeout(finish, lastWordsMilliseconds) : undefined;
+        const timer = setTimeout(finish, this.alive ? lastWordsMilliseconds : 0);
         this.#child.once("close", finish);
         resolve();
       });
@@ -89,14 +114,21 @@ export class EngineProcess {
           }),
         );
         // Without a process id there was no process, and no exit will follow.
-        if (this.#child.pid === undefined) resolve();
+        if (this.#child.pid !== undefined) return;
+        resolve();
+        report();
       });
     });
     this.#child.on("message", (message) => {
       this.#receive(message as EngineAnswer);
     });
+    const logReader = new EngineLogReader((line) => onEvent?.({ kind: "log", ...line }));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#errorOutput = (this.#errorOutput + text).slice(-keptErrorCharacters);
+      logReader.read(text);
+    });
+    this.#child.stderr?.once("end", () => {
+      logReader.end();
     });
     this.#hold();
   }
@@ -157,6 +189,7 @@ export class EngineProcess {
   /** Asks the process to end, and kills it when it does not; what waits rejects with `reason`. */
   stop(reason: SteerscopeError): void {
     if (this.#over !== undefined) return;
+    this.#isEndedHere = true;
     this.#finish(reason);
     if (this.#child.connected) this.#child.disconnect();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopGraceMilliseconds);
@@ -167,6 +200,7 @@ export class EngineProcess {
 
   /** Ends the process at once; what waits rejects with `reason`. */
   kill(reason: SteerscopeError): void {
+    this.#isEndedHere ||= this.#over === undefined;
     this.#finish(reason);
     this.#child.kill("SIGKILL");
   }

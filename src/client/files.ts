@@ -28,9 +28,15 @@ export async function readFileBounded(path: string, maxBytes: number): Promise<U
 
 /**
  * Writes `data` under a temporary name beside `path`, flushes it and renames it into place, in a folder that is made
- * where it is missing. Devices and pipes are written to as they are. Throws FileUnwritable; the old file is then untouched.
+ * where it is missing. Devices and pipes are written to as they are. `isStillWanted` is asked just before the renaming;
+ * false leaves everything as it was. Returns whether the file was written. Throws FileUnwritable; the old file is then
+ * untouched.
  */
-export async function writeFileAtomically(path: string, data: Uint8Array | string): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  data: Uint8Array | string,
+  isStillWanted?: () => Promise<boolean>,
+): Promise<boolean> {
   // Renaming onto a symbolic link would replace the link.
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
@@ -39,7 +45,7 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
     const existing = await stat(target).catch(() => null);
     if (existing !== null && !existing.isFile() && !existing.isDirectory()) {
       await writeFile(target, data);
-      return;
+      return true;
     }
     const handle = await open(temporary, "wx", existing?.mode ?? 0o666);
     try {
@@ -48,12 +54,17 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
     } finally {
       await handle.close();
     }
+    if (isStillWanted !== undefined && !(await isStillWanted())) {
+      await unlink(temporary);
+      return false;
+    }
     await rename(temporary, target);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw unwritable(path, error);
   }
   await flushFolder(dirname(target));
+  return true;
 }
 
 /** Finds out before a long job that its result could not be written; makes its folder. Throws FileUnwritable. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
+  activationsFolder,
   engineContractVersion,
   type CapturedTokens,
   type EngineProcessOptions,
@@ -27,7 +28,7 @@ import { checkSteering } from "./steeringRows.ts";
 import { loadTokenizer, readEndOfSequence, type TextTokenizer } from "./text/tokenizer.ts";
 
 /** Enough for some 30,000 examples of a 135M model; the oldest go first. */
-const activationCacheLimitBytes = 2 * 1024 ** 3;
+const defaultActivationCacheLimitBytes = 2 * 1024 ** 3;
 /** Bounds what one call can ask for. */
 const maximumInputs = 100_000;
 
@@ -61,12 +62,14 @@ export function createLocalEngine(options: EngineProcessOptions): AsyncEngine {
 
 class LocalEngine {
   readonly #options: EngineProcessOptions;
+  readonly #cacheLimitBytes: number;
   readonly #cache: ActivationCache;
   #loaded: LoadedModel | null = null;
 
   constructor(options: EngineProcessOptions) {
     this.#options = options;
-    this.#cache = ActivationCache.open(join(options.cacheFolder, "activations"), activationCacheLimitBytes);
+    this.#cacheLimitBytes = options.activationCacheLimitBytes ?? defaultActivationCacheLimitBytes;
+    this.#cache = ActivationCache.open(join(options.cacheFolder, activationsFolder), this.#cacheLimitBytes);
   }
 
   get roots(): { embedded: string; downloads: string } {
@@ -155,7 +158,7 @@ class LocalEngine {
       // maxRSS is in kibibytes.
       peakResidentBytes: process.resourceUsage().maxRSS * 1024,
       activationCacheBytes: this.#cache.bytes(),
-      activationCacheLimitBytes,
+      activationCacheLimitBytes: this.#cacheLimitBytes,
     };
   }
 

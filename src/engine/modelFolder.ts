@@ -1,8 +1,9 @@
 /** What a model folder holds: its configuration, and either an ONNX graph or safetensors weights. */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { readGenaiConfig, readModelConfig, type ModelConfig } from "../formats/modelConfig.ts";
+import { onnxNames } from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { readGenaiConfig, readModelConfig, type ModelConfig } from "./modelConfig.ts";
 
 export interface ModelFolder {
   readonly folder: string;
@@ -14,6 +15,8 @@ export interface OnnxFile {
   /** Absolute; symbolic links resolved, since onnxruntime refuses external data behind a link that leaves the folder. */
   readonly path: string;
   readonly fileName: string;
+  /** Where it was found, before links were followed: files that it names are beside it there. */
+  readonly namedIn: string;
 }
 
 export interface SafetensorsFiles {
@@ -21,18 +24,6 @@ export interface SafetensorsFiles {
   /** Names within the folder, in the order of the index. */
   readonly files: readonly string[];
 }
-
-/** In the order of preference: what exporters call the file, full precision first (q8 activations depend on the batch). */
-const onnxNames = [
-  "model.onnx",
-  "decoder_model_merged.onnx",
-  "model_fp16.onnx",
-  "model_q4.onnx",
-  "model_q4f16.onnx",
-  "model_quantized.onnx",
-  "decoder_with_past_model.onnx",
-  "decoder_model.onnx",
-];
 
 const maximumConfigBytes = 16 * 1024 * 1024;
 const maximumIndexBytes = 64 * 1024 * 1024;
@@ -61,14 +52,16 @@ function readJsonFile(path: string, maximumBytes = maximumConfigBytes): unknown 
  */
 export function readModelFolder(reference: string): ModelFolder {
   let path: string;
+  let isFile: boolean;
   try {
-    path = realpathSync(reference);
+    isFile = statSync(reference).isFile();
+    // A file's own name is kept: hub caches link to blobs without names, far from their configuration.
+    path = isFile ? join(realpathSync(dirname(reference)), basename(reference)) : realpathSync(reference);
   } catch {
     throw new SteerscopeError("ModelNotFound", `There is no model at ${reference}.`, {
       remedy: "Name a catalogue model (steerscope models) or a folder that holds config.json and weights.",
     });
   }
-  const isFile = statSync(path).isFile();
   const folder = isFile ? folderOfFile(path) : path;
   const weights = isFile ? onnxFile(path) : findWeights(folder);
   return { folder, weights };
@@ -85,7 +78,7 @@ function onnxFile(path: string): OnnxFile {
     );
   }
   const real = realpathSync(path);
-  return { kind: "onnx", path: real, fileName: basename(real) };
+  return { kind: "onnx", path: real, fileName: basename(real), namedIn: dirname(path) };
 }
 
 function findWeights(folder: string): OnnxFile | SafetensorsFiles {

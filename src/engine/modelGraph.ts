@@ -1,6 +1,7 @@
 /** A model folder as a graph that can be steered: a patched ONNX graph, or one built over safetensors weights. */
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { ModelConfig } from "../formats/modelConfig.ts";
 import {
   parseSafetensorsHeader,
   safetensorsHeaderLength,
@@ -11,7 +12,6 @@ import { SteerscopeError } from "../shared/errors.ts";
 import { buildDecoderGraph, newRowsOutput } from "./build/decoderGraph.ts";
 import { FileByteSource } from "./fileByteSource.ts";
 import type { CacheKind } from "./kvCache.ts";
-import type { ModelConfig } from "./modelConfig.ts";
 import { readFolderConfig, type ModelFolder, type OnnxFile, type SafetensorsFiles } from "./modelFolder.ts";
 import { parseOnnx } from "./onnx/model.ts";
 import { patchGraph, type PatchedGraph } from "./onnx/patch.ts";
@@ -41,14 +41,38 @@ function readOnnxGraph(folder: string, file: OnnxFile): ModelGraph {
     const onnx = parseOnnx(source);
     const config = readFolderConfig(folder);
     const { hidden, layers, headDim } = config;
-    const graph = patchGraph(onnx, source, { weightsFile: file.fileName, hidden, layers, headDim });
+    const externalNames = linkedNames(file, onnx.externalFiles);
+    const patch = { weightsFile: file.fileName, externalNames, hidden, layers, headDim };
+    const graph = patchGraph(onnx, source, patch);
     const weightsFolder = dirname(file.path);
-    const files = [file.path, ...graph.externalFiles.map((name) => join(weightsFolder, name))];
+    const files = [
+      file.path,
+      ...graph.externalFiles.map((name) => join(weightsFolder, externalNames.get(name) ?? name)),
+    ];
     const cacheKind = graph.groupQueryAttention ? "shared" : "growing";
     return { graph, config, weightsFolder, files, layout: graph.layout, window: null, cacheKind };
   } finally {
     source.close();
   }
+}
+
+/**
+ * Hub caches keep files as blobs and link to them by name. onnxruntime looks for external data beside the real graph, so
+ * each location is replaced by the name of its blob there; links to anywhere else are left for onnxruntime to refuse.
+ */
+function linkedNames({ path, namedIn }: OnnxFile, locations: readonly string[]): ReadonlyMap<string, string> {
+  const folder = dirname(path);
+  if (namedIn === folder) return new Map();
+  const names = new Map<string, string>();
+  for (const location of locations) {
+    try {
+      const real = realpathSync(join(namedIn, location));
+      if (dirname(real) === folder) names.set(location, basename(real));
+    } catch {
+      // It is not there; onnxruntime says so.
+    }
+  }
+  return names;
 }
 
 function readCheckpoint(folder: string, { files }: SafetensorsFiles): ModelGraph {

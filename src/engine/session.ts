@@ -3,12 +3,12 @@
  * of tokens, rows, pools and caches.
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { ModelConfig } from "../formats/modelConfig.ts";
 import { float16ToNumber } from "../formats/safetensors.ts";
 import type { ModelDescription } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { newRowsOutput } from "./build/decoderGraph.ts";
 import { appendRows, emptyCache, type CacheKind, type KvCache } from "./kvCache.ts";
-import type { ModelConfig } from "./modelConfig.ts";
 import { readModelFolder } from "./modelFolder.ts";
 import { readModelGraph, type ModelGraph } from "./modelGraph.ts";
 import { graphNames, type PatchedGraph } from "./onnx/patch.ts";

@@ -67,15 +67,31 @@ const maxLineCharacters = 2 * 1024 * 1024;
 const maxPairCharacters = 200;
 const maxProblems = 200;
 
+/** A line whose content is still to be read. */
+export type ExampleSetText = Pick<ExampleSetLine, "raw" | "end">;
+
+/** Between two of its steps a parse has read about so much: some milliseconds. */
+const charactersAStep = 256 * 1024;
+
 /**
  * Reads a set. Lines that are not examples are kept and reported in `problems`. Throws ExampleSetInvalid only when the
  * whole is beyond the bounds (128 Mi characters, 100,000 lines).
  */
 export function parseExampleSet(text: string, name: string): ExampleSet {
+  const steps = parseExampleSetSteps(text, name);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `parseExampleSet` for a thread that has other things to do between the steps. */
+export function* parseExampleSetSteps(text: string, name: string): Generator<undefined, ExampleSet> {
   if (text.length > maxSetCharacters) throw tooLarge(name, `${text.length} characters`);
   const byteOrderMark = text.startsWith("\uFEFF");
   const lines: ExampleSetLine[] = [];
   const problems: ExampleSetProblem[] = [];
+  let stepEnd = charactersAStep;
   for (let start = byteOrderMark ? 1 : 0; start < text.length;) {
     if (lines.length >= maxLines) throw tooLarge(name, `more than ${maxLines} lines`);
     const feed = text.indexOf("\n", start);
@@ -89,13 +105,12 @@ export function parseExampleSet(text: string, name: string): ExampleSet {
     });
     if (line.problem !== null) report(problems, lines.length, line.problem, "error");
     start = stop + 1;
+    if (start > stepEnd) {
+      yield;
+      stepEnd = start + charactersAStep;
+    }
   }
-  return {
-    name,
-    byteOrderMark,
-    lines,
-    problems: [...problems, ...pairProblems(lines)].slice(0, maxProblems),
-  };
+  return assemble(name, byteOrderMark, lines, problems);
 }
 
 /** The inverse of `parseExampleSet`: the same characters for every line that was not changed. */
@@ -105,28 +120,46 @@ export function formatExampleSet(set: ExampleSet): string {
 
 /** The set with `examples` after its last line; line ends as in the rest of the file. Throws ExampleSetInvalid. */
 export function appendExamples(set: ExampleSet, examples: readonly Example[]): ExampleSet {
-  const end = set.lines[0]?.end === "\r\n" ? "\r\n" : "\n";
-  const kept = set.lines.map((line, index) =>
-    index === set.lines.length - 1 && line.end === "" ? { ...line, end } : line,
+  return insertLines(
+    set,
+    set.lines.length,
+    examples.map((example) => JSON.stringify(example)),
   );
-  const added = examples.map((example) => ({ raw: JSON.stringify(example), end }));
-  return withLines(set, [...kept, ...added]);
 }
 
+/** The set with `raws`, lines without their ends, before the line at `index` (0-based). Throws ExampleSetInvalid. */
+export function insertLines(set: ExampleSet, index: number, raws: readonly string[]): ExampleSet {
+  const end = set.lines[0]?.end === "\r\n" ? "\r\n" : "\n";
+  const kept = set.lines.map((line) => (line.end === "" ? { ...line, end } : line) satisfies ExampleSetLine);
+  const added: ExampleSetText[] = raws.map((raw) => ({ raw, end }));
+  return withLines(set, [...kept.slice(0, index), ...added, ...kept.slice(index)]);
+}
+
+/** Keys to write; `undefined` takes a key away. */
+export type ExampleChange = { readonly [K in keyof Example]?: Example[K] | undefined };
+
 /**
- * The set with some keys of the example at `line` (1-based) changed; `undefined` takes a key away. Other keys of the
- * line keep their order and spelling. Throws InvalidRequest when there is no example, ExampleSetInvalid beyond bounds.
+ * The set with some keys of the example at `line` (1-based) changed. Other keys of the line keep their order and
+ * spelling. Throws InvalidRequest when there is no example, ExampleSetInvalid beyond bounds.
  */
-export function changeExample(
-  set: ExampleSet,
-  line: number,
-  change: { readonly [K in keyof Example]?: Example[K] | undefined },
-): ExampleSet {
-  const old = exampleLine(set, line);
-  const members = jsonMembers(old.raw);
+export function changeExample(set: ExampleSet, line: number, change: ExampleChange): ExampleSet {
+  return changeExamples(set, new Map([[line, change]]));
+}
+
+/** `changeExample` for several lines (1-based) at once. */
+export function changeExamples(set: ExampleSet, changes: ReadonlyMap<number, ExampleChange>): ExampleSet {
+  const lines: (ExampleSetLine | ExampleSetText)[] = [...set.lines];
+  for (const [line, change] of changes) {
+    const { raw, end } = exampleLine(set, line);
+    lines[line - 1] = { raw: changedLine(raw, change), end };
+  }
+  return withLines(set, lines);
+}
+
+function changedLine(raw: string, change: ExampleChange): string {
   const written = new Set<string>();
   const parts: string[] = [];
-  for (const { key, source } of members) {
+  for (const { key, source } of jsonMembers(raw)) {
     if (!Object.hasOwn(change, key)) parts.push(source);
     else if (!written.has(key)) {
       written.add(key);
@@ -137,8 +170,7 @@ export function changeExample(
   for (const [key, value] of Object.entries(change)) {
     if (!written.has(key) && value !== undefined) parts.push(member(key, value));
   }
-  const changed = { raw: `{${parts.join(",")}}`, end: old.end };
-  return withLines(set, set.lines.with(line - 1, { ...old, ...changed }));
+  return `{${parts.join(",")}}`;
 }
 
 /** The set without the example at `line` (1-based). Throws InvalidRequest when there is none. */
@@ -215,12 +247,33 @@ export function requireSoundSet(set: ExampleSet): void {
   }
 }
 
-function withLines(
-  set: ExampleSet,
-  lines: readonly { readonly raw: string; readonly end: string }[],
+/** The set with other lines; those that were read before are not read again. Throws ExampleSetInvalid. */
+export function withLines(set: ExampleSet, lines: readonly (ExampleSetLine | ExampleSetText)[]): ExampleSet {
+  const characters = lines.reduce((sum, { raw, end }) => sum + raw.length + end.length, 0);
+  if (characters > maxSetCharacters) throw tooLarge(set.name, `${characters} characters`);
+  if (lines.length > maxLines) throw tooLarge(set.name, `more than ${maxLines} lines`);
+  const problems: ExampleSetProblem[] = [];
+  const read = lines.map((line, index): ExampleSetLine => {
+    if ("example" in line && line.example !== null) return line;
+    const { example, problem } = readLine(line.raw);
+    if (problem !== null) report(problems, index + 1, problem, "error");
+    return { raw: line.raw, end: line.end, example };
+  });
+  return assemble(set.name, set.byteOrderMark, read, problems);
+}
+
+function assemble(
+  name: string,
+  byteOrderMark: boolean,
+  lines: readonly ExampleSetLine[],
+  problems: readonly ExampleSetProblem[],
 ): ExampleSet {
-  const text = (set.byteOrderMark ? "\uFEFF" : "") + lines.map(({ raw, end }) => raw + end).join("");
-  return parseExampleSet(text, set.name);
+  return {
+    name,
+    byteOrderMark,
+    lines,
+    problems: [...problems, ...pairProblems(lines)].slice(0, maxProblems),
+  };
 }
 
 function exampleLine(set: ExampleSet, line: number): ExampleSetLine {

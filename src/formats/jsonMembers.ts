@@ -3,6 +3,10 @@ export interface JsonMember {
   readonly key: string;
   /** Key, colon and value as they stand, without the white space around the member. */
   readonly source: string;
+  /** Where `source` begins in the text. */
+  readonly start: number;
+  /** Where the value begins in the text. */
+  readonly valueStart: number;
 }
 
 /**
@@ -26,7 +30,9 @@ export function jsonMembers(text: string): JsonMember[] {
     } else if (character === "}" || character === "]" || (character === "," && depth === 1)) {
       if (depth === 1 && start >= 0) {
         const key = JSON.parse(text.slice(start, colon)) as string;
-        members.push({ key, source: text.slice(start, index).trimEnd() });
+        const source = text.slice(start, index).trimEnd();
+        const valueStart = colon + 1 + /^\s*/.exec(text.slice(colon + 1, index))![0].length;
+        members.push({ key, source, start, valueStart });
         start = -1;
         colon = -1;
       }

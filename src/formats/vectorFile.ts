@@ -5,11 +5,18 @@
  */
 import type { ModelDescription } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { formatLayers } from "../shared/layers.ts";
 import { methodIds, type MethodId } from "../shared/methods.ts";
-import { methodFormulas } from "../shared/methodFormulas.ts";
+import { methodFormulas, type MethodFormula } from "../shared/methodFormulas.ts";
 import { formatReadPosition, parseReadPosition, type ReadPosition } from "../shared/readPosition.ts";
 import { templates, type Template } from "../shared/tokenInput.ts";
 import type { LayerMeasures, SuggestedLayer } from "../shared/vectorMeasures.ts";
+import {
+  combinationFormula,
+  formatCombinedTerms,
+  parseCombinedTerms,
+  type CombinedTerm,
+} from "./combinedTerms.ts";
 import { parseLayerMeasures } from "./layerMeasures.ts";
 import { encodeSafetensors, parseSafetensorsHeader, readFloat32 } from "./safetensors.ts";
 
@@ -45,6 +52,17 @@ export interface VectorProvenance {
   readonly created: string;
   /** Name and version of the program that wrote the file. */
   readonly program: string;
+  /**
+   * The vectors that this one is the weighted sum of, none of them a sum itself; null: computed from examples. Template,
+   * method, position, seed and examples are then those of the first term.
+   */
+  readonly combined: readonly CombinedTerm[] | null;
+}
+
+/** How a vector was made, as a formula; of a sum, the sum. */
+export function vectorFormula({ method, combined }: VectorProvenance): MethodFormula {
+  if (combined === null) return methodFormulas[method];
+  return { formula: combinationFormula(combined), signRule: "as its terms" };
 }
 
 export interface VectorFile {
@@ -79,7 +97,8 @@ export function encodeVectorFile(
       `The vectors are not ${layers} layers of ${hidden} finite numbers.`,
     );
   }
-  const { model, method, examples, suggested } = provenance;
+  const { model, method, examples, suggested, combined } = provenance;
+  const { formula, signRule } = vectorFormula(provenance);
   const tensors = Array.from({ length: layers }, (_, layer) => ({
     name: tensorName(layer),
     dtype: "F32" as const,
@@ -100,8 +119,8 @@ export function encodeVectorFile(
     ...(model.tokenizerHash === null ? {} : { tokenizer_hash: model.tokenizerHash }),
     template: provenance.template,
     method,
-    formula: methodFormulas[method].formula,
-    sign_rule: methodFormulas[method].signRule,
+    formula,
+    sign_rule: signRule,
     scale: provenance.scale,
     read_position: formatReadPosition(provenance.position),
     seed: String(provenance.seed),
@@ -113,6 +132,7 @@ export function encodeVectorFile(
     suggested_layer: String(suggested.layer),
     suggested_reason: suggested.reason,
     layer_measures: JSON.stringify(provenance.measures),
+    ...(combined === null ? {} : { combined_from: formatCombinedTerms(combined) }),
   });
 }
 
@@ -166,6 +186,7 @@ function readProvenance(
     layer: field.count("suggested_layer", maxLayers),
     reason: field.text("suggested_reason"),
   };
+  const combined = metadata.get("combined_from");
   if (suggested.layer >= layers) throw invalid(`It suggests layer ${suggested.layer} of ${layers}.`);
   return {
     model: {
@@ -191,6 +212,7 @@ function readProvenance(
     suggested,
     created: field.text("created"),
     program: field.text("program"),
+    combined: combined === undefined ? null : parseCombinedTerms(combined),
   };
 }
 
@@ -231,21 +253,15 @@ export function checkVectorFits(file: VectorFile, model: ModelDescription): FitW
 export function vectorOfLayer(file: VectorFile, layer: number): Float32Array {
   if (!file.present.includes(layer)) {
     throw new SteerscopeError("VectorMismatch", `The file has no vector of layer ${layer}.`, {
-      remedy: `It has those of ${layerRanges(file.present)}.`,
+      remedy: `It has those of layers ${formatLayers(file.present)}.`,
     });
   }
   return file.vectors.subarray(layer * file.hidden, (layer + 1) * file.hidden);
 }
 
-/** 0, 1, 2, 5 as "layers 0-2, 5". */
-function layerRanges(layers: readonly number[]): string {
-  const ranges: [number, number][] = [];
-  for (const layer of layers) {
-    const last = ranges.at(-1);
-    if (last?.[1] === layer - 1) last[1] = layer;
-    else ranges.push([layer, layer]);
-  }
-  return `layers ${ranges.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(", ")}`;
+/** The layer that the file suggests; files of other programs suggest none, and the middle one is taken. */
+export function bestLayer(file: VectorFile): number {
+  return file.provenance?.suggested.layer ?? file.present[Math.floor((file.present.length - 1) / 2)] ?? 0;
 }
 
 function tensorName(layer: number): string {

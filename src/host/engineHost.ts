@@ -4,18 +4,23 @@
  */
 import { join } from "node:path";
 import * as vscode from "vscode";
-import { EngineClient } from "../client/engineClient.ts";
-import type { ModelDescription, Progress } from "../shared/engineContract.ts";
+import { EngineClient, type EngineClientChanges } from "../client/engineClient.ts";
+import type { EngineEvent } from "../client/engineProcess.ts";
+import type { EngineDescription, ModelDescription, Progress } from "../shared/engineContract.ts";
 import type { CallOptions, Engine } from "../shared/engineProxy.ts";
-import { SteerscopeError, isSteerscopeError } from "../shared/errors.ts";
-import { commandIds, contextKeys } from "./ids.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { CrashWindow } from "./crashWindow.ts";
+import { contextKeys } from "./ids.ts";
 import { settings } from "./settings.ts";
 
 export type EngineState =
+  /** No process; the next job starts one. */
   | { readonly kind: "stopped" }
-  | { readonly kind: "busy"; readonly title: string; readonly progress: string }
+  /** `waiting`: jobs behind the one that is shown. */
+  | { readonly kind: "busy"; readonly title: string; readonly progress: string; readonly waiting: number }
   | { readonly kind: "ready" }
-  | { readonly kind: "crashed"; readonly error: SteerscopeError };
+  /** `blocked`: it ended so often that it starts again only when asked to. */
+  | { readonly kind: "crashed"; readonly error: SteerscopeError; readonly blocked: boolean };
 
 export interface Job {
   readonly engine: Engine;
@@ -34,9 +39,14 @@ export interface JobOptions {
   readonly describe?: (progress: Progress) => string | undefined;
 }
 
-/** After this many crashes within `crashWindowMilliseconds` the engine starts again only when asked to. */
-const maximumCrashes = 3;
-const crashWindowMilliseconds = 120_000;
+interface RunningJob {
+  readonly title: string;
+  readonly controller: AbortController;
+  progress: string;
+}
+
+/** A busy engine may not look up from its work for a while; nobody waits longer than this to hear how it is. */
+const describeMilliseconds = 2000;
 
 export class EngineHost implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext;
@@ -46,19 +56,38 @@ export class EngineHost implements vscode.Disposable {
   /** Fires with the model when one was loaded, and with null when it is gone. */
   readonly #modelChanged = new vscode.EventEmitter<ModelDescription | null>();
   readonly onDidChangeModel = this.#modelChanged.event;
-  readonly #jobs = new Set<AbortController>();
+  /** In the order of their start; the engine works on the first, the others wait for it. */
+  readonly #jobs = new Set<RunningJob>();
+  readonly #crashes = new CrashWindow();
+  readonly #settingsListener: vscode.Disposable;
   #client: EngineClient | undefined;
-  #state: EngineState = { kind: "stopped" };
   #model: ModelDescription | null = null;
-  #crashes: number[] = [];
+  /** Why the process ended, until another one is started. */
+  #crash: SteerscopeError | undefined;
+  #lastCrash: SteerscopeError | undefined;
+  #isBusyShown = false;
+  #disposed: Promise<void> | undefined;
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
     this.#context = context;
     this.#log = log;
+    this.#settingsListener = vscode.workspace.onDidChangeConfiguration((event) => {
+      const isOurs = ["idleMinutes", "threads", "activationCacheLimit"].some((key) =>
+        settings.isChanged(event, key),
+      );
+      if (isOurs) this.#client?.configure(processSettings());
+    });
   }
 
   get state(): EngineState {
-    return this.#state;
+    const [first] = this.#jobs;
+    if (first !== undefined) {
+      const { title, progress } = first;
+      return { kind: "busy", title, progress, waiting: this.#jobs.size - 1 };
+    }
+    const { isBlocked: blocked } = this.#crashes;
+    if (this.#crash !== undefined) return { kind: "crashed", error: this.#crash, blocked };
+    return { kind: this.pid === undefined ? "stopped" : "ready" };
   }
 
   /** The model that is loaded, as far as calls made through `run` have shown. */
@@ -71,6 +100,11 @@ export class EngineHost implements vscode.Disposable {
     return this.#client?.pid;
   }
 
+  /** The last time in this session that the process ended by itself. */
+  get lastCrash(): SteerscopeError | undefined {
+    return this.#lastCrash;
+  }
+
   get cacheFolder(): string {
     return this.#context.globalStorageUri.fsPath;
   }
@@ -81,48 +115,46 @@ export class EngineHost implements vscode.Disposable {
 
   /**
    * Runs a job: progress with a cancel button, "Stop", state for the status bar. Rejects with a SteerscopeError;
-   * Cancelled at once when the person stops it.
+   * Cancelled at once when the person stops it, also while the engine still ends its step.
    */
   async run<T>(options: JobOptions, body: (job: Job) => Promise<T>): Promise<T> {
     this.#refuseAfterCrashes();
     const controller = new AbortController();
-    this.#jobs.add(controller);
-    this.#setState({ kind: "busy", title: options.title, progress: "" });
+    const { signal } = controller;
+    const running: RunningJob = { title: options.title, controller, progress: "" };
+    const [ahead] = this.#jobs;
+    this.#jobs.add(running);
+    this.#publish();
     const progressOptions = {
       location: options.location ?? vscode.ProgressLocation.Notification,
       title: options.title,
       cancellable: true,
     };
-    try {
-      const result = await vscode.window.withProgress(progressOptions, async (progress, token) => {
-        token.onCancellationRequested(() => {
-          controller.abort();
-        });
-        let shown = 0;
-        const report = (message: string, fraction?: number): void => {
-          const increment = fraction === undefined ? 0 : Math.max(0, fraction * 100 - shown);
-          shown += increment;
-          progress.report({ message, increment });
-          this.#setState({ kind: "busy", title: options.title, progress: message });
-        };
-        const onProgress = (event: Progress): void => {
-          const text = options.describe?.(event) ?? describeStep(event);
-          if (text !== undefined) report(text, fractionOf(event));
-        };
-        const { signal } = controller;
-        return body({ engine: this.#start().engine, call: { signal, onProgress }, signal, report });
+    return vscode.window.withProgress(progressOptions, (progress, token) => {
+      token.onCancellationRequested(() => {
+        controller.abort();
       });
-      this.#crashes = [];
-      return result;
-    } catch (error) {
-      if (isSteerscopeError(error, "EngineCrashed")) this.#noteCrash(error);
-      throw error;
-    } finally {
-      this.#jobs.delete(controller);
-      if (this.#jobs.size === 0 && this.#state.kind === "busy") {
-        this.#setState({ kind: this.pid === undefined ? "stopped" : "ready" });
+      if (ahead !== undefined) {
+        progress.report({ message: vscode.l10n.t("waiting for: {0}", ahead.title) });
       }
-    }
+      let shown = 0;
+      const report = (message: string, fraction?: number): void => {
+        const increment = fraction === undefined ? 0 : Math.max(0, fraction * 100 - shown);
+        shown += increment;
+        progress.report({ message, increment });
+        running.progress = message;
+        this.#publish();
+      };
+      const onProgress = (event: Progress): void => {
+        if (signal.aborted) return;
+        const text = options.describe?.(event) ?? describeStep(event);
+        if (text !== undefined) report(text, fractionOf(event));
+      };
+      const work = this.#work(running, () =>
+        body({ engine: this.#start().engine, call: { signal, onProgress }, signal, report }),
+      );
+      return orAborted(work, signal);
+    });
   }
 
   /** Loads a model as part of a job, and remembers it. */
@@ -143,80 +175,159 @@ export class EngineHost implements vscode.Disposable {
     this.#setModel(null);
   }
 
-  /** Stops every running job. */
-  stopJobs(): void {
-    for (const job of this.#jobs) job.abort();
+  /** Model and memory as the engine sees them; null while it does not run, or is too busy to answer soon. */
+  async describe(): Promise<EngineDescription | null> {
+    if (this.#client === undefined || this.pid === undefined) return null;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, describeMilliseconds, null);
+    });
+    const answer = this.#client.engine.describe().catch(() => null);
+    return Promise.race([answer, late]).finally(() => {
+      clearTimeout(timer);
+    });
   }
 
-  /** Ends the process; the next job starts another. */
+  /** Stops every running job. Returns their number. */
+  stopJobs(): number {
+    for (const { controller } of this.#jobs) controller.abort();
+    return this.#jobs.size;
+  }
+
+  /** Ends the process; the next job starts another, also after too many crashes. */
   async restart(): Promise<void> {
     this.stopJobs();
     const client = this.#client;
     this.#client = undefined;
-    this.#crashes = [];
+    this.#crashes.forget();
+    this.#crash = undefined;
     this.#setModel(null);
     await client?.dispose();
-    this.#setState({ kind: "stopped" });
+    this.#publish();
   }
 
-  async dispose(): Promise<void> {
+  /** Resolves when the process is gone, however often it is called. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
     this.stopJobs();
+    this.#settingsListener.dispose();
     await this.#client?.dispose();
     this.#changed.dispose();
     this.#modelChanged.dispose();
   }
 
   #start(): EngineClient {
+    if (this.#disposed !== undefined) throw new SteerscopeError("Cancelled", vscode.l10n.t("The engine was stopped."));
     if (this.#client === undefined) {
-      this.#log.info("The engine is made ready; its process starts with the first call.");
-      const threads = settings.threads();
-      this.#client = new EngineClient({
+      const client: EngineClient = new EngineClient({
         enginePath: join(this.#context.extensionPath, "dist", "engine.js"),
         embeddedModels: this.embeddedModels,
         cacheFolder: this.cacheFolder,
-        idleMilliseconds: settings.idleMinutes() * 60_000,
-        ...(threads === 0 ? {} : { threads }),
+        ...processSettings(),
+        onEvent: (event) => {
+          this.#onEngineEvent(client, event);
+        },
       });
+      this.#client = client;
     }
     return this.#client;
   }
 
-  #refuseAfterCrashes(): void {
-    const since = Date.now() - crashWindowMilliseconds;
-    this.#crashes = this.#crashes.filter((time) => time > since);
-    if (this.#crashes.length < maximumCrashes) return;
-    throw new SteerscopeError(
-      "EngineCrashed",
-      vscode.l10n.t("The engine ended unexpectedly several times."),
-      {
-        remedy: vscode.l10n.t(
-          "Choose another model or restart the engine with {0}.",
-          "Steering: Restart Engine",
-        ),
-        detail: commandIds.restartEngine,
-      },
-    );
+  /** The job counts as running until its body has ended, which may be later than its caller was told of a stop. */
+  async #work<T>(running: RunningJob, body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } finally {
+      this.#jobs.delete(running);
+      this.#publish();
+    }
   }
 
-  #noteCrash(error: SteerscopeError): void {
-    this.#crashes.push(Date.now());
-    this.#log.error(`${error.message}\n${error.detail ?? ""}`);
-    this.#setState({ kind: "crashed", error });
+  #onEngineEvent(client: EngineClient, event: EngineEvent): void {
+    if (event.kind === "log") {
+      this.#log[event.level](`[engine] ${event.text}`);
+      return;
+    }
+    const process = `Engine process ${event.processId ?? "(none)"}`;
+    if (event.kind === "started") {
+      this.#log.info(`${process} started.`);
+    } else if (event.crash === null) {
+      this.#log.info(`${process} ended, as asked.`);
+    } else {
+      this.#log.error(`${process}: ${event.crash.message}${withLine(event.crash.detail)}`);
+    }
+    // After a restart, the end of the process before says nothing of the one that follows.
+    if (this.#client !== client) return;
+    if (event.kind === "started") {
+      this.#crash = undefined;
+    } else {
+      if (event.crash !== null) {
+        this.#crashes.add(Date.now());
+        this.#crash = event.crash;
+        this.#lastCrash = event.crash;
+      }
+      this.#setModel(null);
+    }
+    this.#publish();
+  }
+
+  #refuseAfterCrashes(): void {
+    if (!this.#crashes.isBlocked) return;
+    throw new SteerscopeError(
+      "EngineCrashed",
+      vscode.l10n.t("The engine ended unexpectedly several times in a short while and is not started again."),
+      {
+        remedy: vscode.l10n.t("Choose a smaller model, or restart the engine."),
+        ...(this.#crash === undefined ? {} : { detail: this.#crash.message }),
+      },
+    );
   }
 
   #setModel(model: ModelDescription | null): void {
     if (this.#model === model) return;
     this.#model = model;
-    this.#modelChanged.fire(model);
+    if (this.#disposed === undefined) this.#modelChanged.fire(model);
   }
 
-  #setState(state: EngineState): void {
-    if (state.kind !== this.#state.kind) {
-      void vscode.commands.executeCommand("setContext", contextKeys.busy, state.kind === "busy");
+  #publish(): void {
+    if (this.#disposed !== undefined) return;
+    const { state } = this;
+    const isBusy = state.kind === "busy";
+    if (isBusy !== this.#isBusyShown) {
+      this.#isBusyShown = isBusy;
+      void vscode.commands.executeCommand("setContext", contextKeys.busy, isBusy);
     }
-    this.#state = state;
     this.#changed.fire(state);
   }
+}
+
+function processSettings(): Required<EngineClientChanges> {
+  return {
+    idleMilliseconds: settings.idleMinutes() * 60_000,
+    threads: settings.threads(),
+    activationCacheLimitBytes: settings.activationCacheLimitMegabytes() * 1_000_000,
+  };
+}
+
+/** `promise`, or Cancelled as soon as `signal` is aborted. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(new SteerscopeError("Cancelled", vscode.l10n.t("Stopped.")));
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", abort);
+    });
+  });
+}
+
+function withLine(text: string | undefined): string {
+  return text === undefined ? "" : `\n${text}`;
 }
 
 function describeStep(event: Progress): string | undefined {

@@ -73,6 +73,8 @@ export const contextKeys = {
   busy: "steering.busy",
   /** Some editor shows coloured tokens. */
   inspecting: "steering.inspecting",
+  /** Text is written into an editor. */
+  generating: "steering.generating",
   /** none, unloaded, loading, ready, failed */
   modelState: "steering.modelState",
 } as const;

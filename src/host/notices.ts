@@ -1,6 +1,7 @@
-/** The one place that shows messages of failures: what happened, what to do, and the log one click away. */
+/** The one place that shows messages; of failures: what happened, what to do, and the log one click away. */
 import * as vscode from "vscode";
 import { SteerscopeError, isSteerscopeError, serialiseError } from "../shared/errors.ts";
+import { commandIds } from "./ids.ts";
 
 /** A button under a message. */
 export interface NoticeAction {
@@ -10,6 +11,8 @@ export interface NoticeAction {
 
 export class Notices {
   readonly #log: vscode.LogOutputChannel;
+  /** Errors that are on screen: what fails ten times in a row is said once. */
+  readonly #shown = new Set<string>();
 
   constructor(log: vscode.LogOutputChannel) {
     this.#log = log;
@@ -20,16 +23,29 @@ export class Notices {
     if (isSteerscopeError(error, "Cancelled") || error instanceof vscode.CancellationError) return;
     const { kind, message, remedy, detail } = serialiseError(error);
     this.#log.error(`${kind}: ${message}${detail === undefined ? "" : `\n${detail}`}`);
+    // One crash fails every job that waits on the engine, each with words of its own.
+    const key = kind === "EngineCrashed" ? kind : `${kind}: ${message}`;
+    if (this.#shown.has(key)) return;
     const showLog = {
       title: vscode.l10n.t("Show Log"),
       run: () => {
         this.#log.show(true);
       },
     };
-    const all = [...actions, showLog];
+    const all = [...actions, ...(kind === "EngineCrashed" ? crashActions() : []), showLog];
     const sentence = remedy === undefined ? message : `${message} ${remedy}`;
-    const chosen = await vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title));
-    await all.find(({ title }) => title === chosen)?.run();
+    this.#shown.add(key);
+    const chosen = await Promise.resolve(
+      vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title)),
+    ).finally(() => this.#shown.delete(key));
+    await this.guard(() => all.find(({ title }) => title === chosen)?.run());
+  }
+
+  /** Says what was done; resolves when the message is gone. Nobody waits for it but to test what its buttons do. */
+  async showInformation(message: string, actions: readonly NoticeAction[] = []): Promise<void> {
+    const titles = actions.map(({ title }) => title);
+    const chosen = await vscode.window.showInformationMessage(message, ...titles);
+    await this.guard(() => actions.find(({ title }) => title === chosen)?.run());
   }
 
   /** Runs a command's body; what it throws is shown and does not reach VS Code, which would show it raw. */
@@ -43,10 +59,27 @@ export class Notices {
   }
 }
 
+function crashActions(): readonly NoticeAction[] {
+  return [
+    {
+      title: vscode.l10n.t("Restart Engine"),
+      run: () => vscode.commands.executeCommand(commandIds.restartEngine),
+    },
+    {
+      title: vscode.l10n.t("Copy Diagnostics"),
+      run: () => vscode.commands.executeCommand(commandIds.copyDiagnostics),
+    },
+  ];
+}
+
 /** Throws InvalidRequest in a workspace that is not trusted: commands refuse by themselves, whatever the menus show. */
 export function requireTrust(): void {
-  if (vscode.workspace.isTrusted) return;
-  throw new SteerscopeError("InvalidRequest", vscode.l10n.t("This folder is not trusted."), {
+  if (!vscode.workspace.isTrusted) throw notTrusted();
+}
+
+/** Why nothing of the workspace is read. */
+export function notTrusted(): SteerscopeError {
+  return new SteerscopeError("InvalidRequest", vscode.l10n.t("This folder is not trusted."), {
     remedy: vscode.l10n.t(
       "Trust it (Workspaces: Manage Workspace Trust) to load its example sets, vectors and models.",
     ),

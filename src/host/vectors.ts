@@ -1,7 +1,27 @@
 import * as vscode from "vscode";
-import type { VectorFile } from "../formats/vectorFile.ts";
-import type { SteerscopeError } from "../shared/errors.ts";
-import type { Scope } from "../shared/scope.ts";
+import { bestLayer, type VectorFile } from "../formats/vectorFile.ts";
+import { SteerscopeError } from "../shared/errors.ts";
+import { formatScope, parseScope, type Scope } from "../shared/scope.ts";
+import { settings } from "./settings.ts";
+import {
+  fileNameProblem,
+  freeName,
+  fromWorkspacePath,
+  steeringFolderFor,
+  vectorsFolder,
+  watchSteeringFiles,
+  workspacePath,
+  writeFileSafely,
+} from "./steeringFolder.ts";
+import { VectorReader, vectorExtension, vectorName } from "./vectorReader.ts";
+import {
+  changeSwitch,
+  defaultSwitch,
+  moveSwitches,
+  readSwitches,
+  type VectorSwitch,
+  type VectorSwitches,
+} from "./vectorSwitches.ts";
 
 export interface VectorEntry {
   readonly uri: vscode.Uri;
@@ -18,42 +38,273 @@ export interface AppliedVector {
   readonly strength: number;
 }
 
-/** The vectors of the workspace, and which of them are switched on, at which layers and strength. */
+const switchesKey = "steering.vectorSwitches";
+const scopeKey = "steering.vectorScope";
+const currentKey = "steering.currentVector";
+/** A checkout or a copy touches many files at once. */
+const settleMilliseconds = 50;
+
+/** The vectors of the workspace, and which of them are switched on, at which layers and strength. Files are the truth. */
 export class Vectors implements vscode.Disposable {
+  readonly #state: vscode.Memento;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #reader = new VectorReader();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
-  constructor(_context: vscode.ExtensionContext, _log: vscode.LogOutputChannel) {}
-  readonly ready: Promise<void> = Promise.resolve();
+  readonly #asked = new vscode.EventEmitter<VectorEntry>();
+  /** Somebody wants to see a vector in its view. */
+  readonly onDidAskToShow = this.#asked.event;
+  readonly #subscriptions: vscode.Disposable[];
+  /** Resolves when the vectors of the workspace were read once. */
+  readonly ready: Promise<void>;
+  #entries: readonly VectorEntry[] = [];
+  #switches: VectorSwitches;
+  #selected: readonly string[] = [];
+  #reading: Promise<void> = Promise.resolve();
+  #isReadQueued = false;
+  #writing: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isDisposed = false;
+
+  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
+    this.#state = context.workspaceState;
+    this.#log = log;
+    this.#switches = readSwitches(this.#state.get(switchesKey));
+    this.#subscriptions = [
+      watchSteeringFiles(vectorsFolder, `*${vectorExtension}`, (uri) => {
+        if (uri !== undefined) this.#reader.touch(uri);
+        this.#readSoon();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => {
+        this.#readSoon();
+      }),
+      vscode.workspace.onDidRenameFiles(({ files }) => {
+        for (const { oldUri, newUri } of files) void this.#moveSwitches(oldUri, newUri);
+      }),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (settings.isChanged(event, "defaultScope")) this.#changed.fire();
+      }),
+    ];
+    this.ready = this.refresh();
+  }
+
+  /** By name. Empty while the workspace is not trusted. */
   all(): readonly VectorEntry[] {
-    return [];
+    return this.#entries;
   }
-  get(_uri: vscode.Uri): VectorEntry | undefined {
-    return undefined;
+
+  get(uri: vscode.Uri): VectorEntry | undefined {
+    const key = uri.toString();
+    return this.#entries.find((entry) => entry.uri.toString() === key);
   }
+
   /** The vector that views and commands are about when none is named: last touched, else the first. */
   current(): VectorEntry | undefined {
-    return undefined;
+    const path = this.#state.get<string>(currentKey);
+    const uri = path === undefined ? undefined : fromWorkspacePath(path);
+    return (uri && this.get(uri)) ?? this.#entries[0];
   }
-  setCurrent(_uri: vscode.Uri): void {}
+
+  setCurrent(uri: vscode.Uri): void {
+    const path = workspacePath(uri);
+    if (this.#state.get(currentKey) === path) return;
+    void this.#state.update(currentKey, path);
+    this.#changed.fire();
+  }
+
+  /** What is selected in the view, for commands that a key starts. */
+  selected(): readonly VectorEntry[] {
+    return this.#entries.filter(({ uri }) => this.#selected.includes(uri.toString()));
+  }
+
+  setSelected(entries: readonly VectorEntry[]): void {
+    this.#selected = entries.map(({ uri }) => uri.toString());
+  }
+
+  /** Asks the view to reveal and select a vector. */
+  show(uri: vscode.Uri): void {
+    const entry = this.get(uri);
+    if (entry !== undefined) this.#asked.fire(entry);
+  }
+
+  /** The vectors that are switched on and can be used. */
   applied(): readonly AppliedVector[] {
-    return [];
+    return this.#entries.flatMap((entry) => {
+      const { on, strength } = this.#switchOf(entry);
+      const layers = this.layersOf(entry);
+      return on && layers.length > 0 ? [{ entry, layers, strength }] : [];
+    });
   }
-  scope(): Scope {
-    return "after-prompt";
+
+  isOn(entry: VectorEntry): boolean {
+    return this.#switchOf(entry).on;
   }
+
+  strengthOf(entry: VectorEntry): number {
+    return this.#switchOf(entry).strength;
+  }
+
+  /** Layers that are steered when the vector is on: as set, else the suggested one; none where the file is bad. */
+  layersOf(entry: VectorEntry): readonly number[] {
+    const { file } = entry;
+    if (file === null) return [];
+    // The file may have been written anew with fewer layers.
+    const chosen = this.#switchOf(entry).layers?.filter((layer) => file.present.includes(layer)) ?? [];
+    return chosen.length > 0 ? chosen : [bestLayer(file)];
+  }
+
   /** Layer of `entry` that is shown and steered: as set, else the suggested one. */
-  layerOf(_entry: VectorEntry): number {
-    return 0;
+  layerOf(entry: VectorEntry): number {
+    return this.layersOf(entry)[0] ?? 0;
   }
-  async apply(
-    _uri: vscode.Uri,
-    _change: { on?: boolean; layers?: readonly number[]; strength?: number },
-  ): Promise<void> {}
-  /** Writes a new vector under a free name; resolves with its address once the view knows it. */
-  write(_name: string, _bytes: Uint8Array, _near?: vscode.Uri): Promise<vscode.Uri> {
-    return Promise.reject(new Error("not yet"));
+
+  /** Which tokens the vectors steer. */
+  scope(): Scope {
+    const spelling = this.#state.get<string>(scopeKey);
+    try {
+      if (spelling !== undefined) return parseScope(spelling);
+    } catch {
+      // Written by another version: as if nothing had been chosen.
+    }
+    return settings.defaultScope();
   }
+
+  /** null: as the setting says. */
+  async setScope(scope: Scope | null): Promise<void> {
+    await this.#state.update(scopeKey, scope === null ? undefined : formatScope(scope));
+    this.#changed.fire();
+  }
+
+  /** Switches a vector on or off, or changes where (null: the suggested layer) and how strongly it steers. */
+  async apply(uri: vscode.Uri, change: Partial<VectorSwitch>): Promise<void> {
+    this.#switches = changeSwitch(this.#switches, workspacePath(uri), change);
+    await this.#saveSwitches();
+  }
+
+  /**
+   * Writes a new vector under a free name; resolves with its address once the view knows it. Throws InvalidRequest
+   * without a folder or for a name that cannot be a file's, FileUnwritable.
+   */
+  async write(name: string, bytes: Uint8Array, near?: vscode.Uri): Promise<vscode.Uri> {
+    requireFileName(name);
+    const folder = vscode.Uri.joinPath(steeringFolderFor(near), vectorsFolder);
+    return this.#oneAfterAnother(() => this.#writeNew(folder, name, bytes));
+  }
+
+  /** Writes a file that was deleted back to its place; under a free name where there is another one by now. */
+  async restore(uri: vscode.Uri, bytes: Uint8Array): Promise<vscode.Uri> {
+    return this.#oneAfterAnother(() =>
+      this.#writeNew(vscode.Uri.joinPath(uri, ".."), vectorName(uri), bytes),
+    );
+  }
+
+  /** Gives a vector another name; its switch goes with it. Throws InvalidRequest where the name is taken or cannot be. */
+  async rename(uri: vscode.Uri, name: string): Promise<vscode.Uri> {
+    requireFileName(name);
+    return this.#oneAfterAnother(async () => {
+      const target = vscode.Uri.joinPath(uri, "..", `${name}${vectorExtension}`);
+      if (target.toString() === uri.toString()) return uri;
+      try {
+        await vscode.workspace.fs.rename(uri, target, { overwrite: false });
+      } catch (error) {
+        const isTaken = error instanceof vscode.FileSystemError && error.code === "FileExists";
+        throw new SteerscopeError(
+          isTaken ? "InvalidRequest" : "FileUnwritable",
+          isTaken
+            ? vscode.l10n.t('There is a vector "{0}" already.', name)
+            : vscode.l10n.t("{0} cannot be renamed.", workspacePath(uri)),
+          { detail: String(error) },
+        );
+      }
+      const wasCurrent = this.current()?.uri.toString() === uri.toString();
+      await this.#moveSwitches(uri, target);
+      await this.refresh();
+      if (wasCurrent) this.setCurrent(target);
+      return target;
+    });
+  }
+
+  /** Reads what changed on disk since the last time. */
+  refresh(): Promise<void> {
+    if (!this.#isReadQueued) {
+      this.#isReadQueued = true;
+      this.#reading = this.#reading.then(() => {
+        this.#isReadQueued = false;
+        return this.#read();
+      });
+    }
+    return this.#reading;
+  }
+
   dispose(): void {
+    this.#isDisposed = true;
+    clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions) subscription.dispose();
     this.#changed.dispose();
+    this.#asked.dispose();
   }
+
+  async #writeNew(folder: vscode.Uri, name: string, bytes: Uint8Array): Promise<vscode.Uri> {
+    const uri = await freeName(folder, name, vectorExtension);
+    await writeFileSafely(uri, bytes);
+    this.#reader.touch(uri);
+    await this.refresh();
+    return uri;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const entries = vscode.workspace.isTrusted ? await this.#reader.read() : [];
+      if (this.#isDisposed) return;
+      for (const { problem, uri } of entries.filter((entry) => !this.#entries.includes(entry))) {
+        if (problem !== null) this.#log.warn(`${workspacePath(uri)}: ${problem.message}`);
+      }
+      this.#entries = entries;
+      this.#changed.fire();
+    } catch (error) {
+      this.#log.error(`Vectors cannot be read: ${String(error)}`);
+    }
+  }
+
+  #readSoon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.refresh(), settleMilliseconds);
+  }
+
+  /** Two writes at once would be given the same free name. */
+  #oneAfterAnother<T>(body: () => Promise<T>): Promise<T> {
+    const done = this.#writing.then(body);
+    this.#writing = done.catch(() => undefined);
+    return done;
+  }
+
+  #switchOf(entry: VectorEntry): VectorSwitch {
+    return this.#switches[workspacePath(entry.uri)] ?? defaultSwitch;
+  }
+
+  async #moveSwitches(from: vscode.Uri, to: vscode.Uri): Promise<void> {
+    this.#switches = moveSwitches(this.#switches, workspacePath(from), workspacePath(to));
+    await this.#saveSwitches();
+  }
+
+  async #saveSwitches(): Promise<void> {
+    this.#changed.fire();
+    await this.#state.update(switchesKey, this.#switches);
+  }
+}
+
+/** Whether a command's argument is the address of a file that can be a vector. */
+export function isVectorFile(argument: unknown): argument is vscode.Uri {
+  return argument instanceof vscode.Uri && argument.path.endsWith(vectorExtension);
+}
+
+/** The model's name for people, a folder as its last part; undefined where the file does not say. */
+export function modelNameOf({ file }: VectorEntry): string | undefined {
+  const id = file?.provenance?.model.id;
+  return id?.split(/[/\\]/).findLast((part) => part !== "") ?? id;
+}
+
+function requireFileName(name: string): void {
+  const problem = fileNameProblem(name);
+  if (problem !== undefined) throw new SteerscopeError("InvalidRequest", problem);
 }

@@ -309,9 +309,14 @@ export interface EngineProcessOptions {
   readonly embeddedModels: string;
   /** Folder for downloads, patched graphs and activations; all of it can be rebuilt. */
   readonly cacheFolder: string;
-  /** Threads of one operator; left out: the runtime's choice. */
+  /** Threads of one operator; 0 or left out: the runtime's choice. */
   readonly threads?: number;
+  /** Bytes up to which captured activations are kept on disk; left out: 2 GiB. */
+  readonly activationCacheLimitBytes?: number;
 }
+
+/** Folder inside the cache folder that holds captured activations. */
+export const activationsFolder = "activations";
 
 export const engineOptionsVariable = "STEERSCOPE_ENGINE_OPTIONS";
 

@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   folderOf,
   listModels,
-  parseCatalogue,
   readCatalogue,
   resolveModelFolder,
   type ModelRoots,
 } from "../../src/engine/models/catalogue.ts";
+import { parseCatalogue } from "../../src/formats/modelCatalogue.ts";
 
 const shipped: ModelRoots = {
   embedded: join(import.meta.dirname, "../../models"),

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { describe, expect, test } from "vitest";
-import { Arguments, parseIds, parseLayers, type OptionSpecs } from "../../src/cli/arguments.ts";
+import { Arguments, parseIds, type OptionSpecs } from "../../src/cli/arguments.ts";
+import { parseLayers } from "../../src/shared/layers.ts";
 import { defaultCacheFolder } from "../../src/cli/cacheFolder.ts";
 
 const specs: OptionSpecs = {

@@ -8,6 +8,7 @@ import { parseVectorFile } from "../../src/formats/vectorFile.ts";
 import type { EngineMethod, ModelDescription } from "../../src/shared/engineContract.ts";
 import { engineProxy, type CallOptions } from "../../src/shared/engineProxy.ts";
 import { SteerscopeError } from "../../src/shared/errors.ts";
+import { HubServer } from "../support/hubServer.ts";
 
 const layers = 3;
 const hidden = 2;
@@ -109,6 +110,7 @@ async function run(argv: readonly string[], changed: Answers = {}, isTerminal = 
     environment: { STEERSCOPE_CACHE: join(folder, "cache") },
     signal: controller.signal,
     program: "steerscope 1.2.3",
+    embeddedModels: join(import.meta.dirname, "../../models"),
     startEngine: () => ({
       engine: engineProxy((method, request, options = {}) => {
         calls.push({ method, request });
@@ -176,6 +178,9 @@ describe("help and mistakes", () => {
       2,
     ],
     [["models", "extra"], 2],
+    [["models", "download"], 2],
+    [["models", "download", "a/b", "c/d"], 2],
+    [["models", "--endpoint", "https://x"], 2],
     [["doctor", "--threads", "0"], 2],
   ])("%j gives %i and starts no engine", async (argv, code) => {
     const result = await run(argv);
@@ -457,6 +462,52 @@ test("activations writes ids, resid and logits in their shapes", async () => {
   });
   expect(readFloat32(bytes, tensors.get("resid")!)[15]).toBe(15);
   expect(stdout).toContain("resid [4, 2, 2]");
+});
+
+describe("models download", () => {
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  let hub: HubServer;
+  beforeEach(async () => {
+    const file = (text: string, isLarge: boolean) => ({ bytes: Buffer.from(text), isLarge });
+    hub = new HubServer({
+      repository: "someone/Tiny",
+      commit,
+      licence: "mit",
+      files: new Map([
+        ["config.json", file("{}", false)],
+        ["model.safetensors", file("weights", true)],
+        ["onnx/model_q4.onnx", file("graph", true)],
+      ]),
+    });
+    await hub.start();
+  });
+  afterEach(() => hub.stop());
+
+  test("fetches a repository into the cache folder, weights as asked for, and starts no engine", async () => {
+    const target = join(folder, "cache/models/someone/Tiny");
+    const result = await run(["models", "download", "someone/Tiny", "--endpoint", hub.endpoint]);
+    expect(result).toMatchObject({ code: 0, calls: [] });
+    expect(result.stderr).toContain("licence mit");
+    expect(result.stdout).toContain(`--model ${target}`);
+    expect(readdirSync(join(target, "onnx"))).toEqual(["model_q4.onnx"]);
+    const other = await run([
+      ...["models", "download", "someone/Tiny", "--endpoint", hub.endpoint],
+      ...["--weights", "model.safetensors", "--json"],
+    ]);
+    expect(other.json()).toMatchObject({ model: target, repository: "someone/Tiny", commit, licence: "mit" });
+    expect(readdirSync(target)).toContain("model.safetensors");
+  });
+
+  test.each([
+    [["nowhere"], "ModelNotFound"],
+    [["stories15m"], "InvalidRequest"],
+    [["someone/Tiny", "--weights", "x.onnx"], "InvalidRequest"],
+    [["someone/Other"], "DownloadFailed"],
+  ])("of %j fails with %s", async (argv, kind) => {
+    const result = await run(["models", "download", ...argv, "--endpoint", hub.endpoint, "--json"]);
+    expect(result.code).toBe(1);
+    expect(result.json()["error"]).toMatchObject({ kind });
+  });
 });
 
 test("models lists what can be named", async () => {

@@ -4,6 +4,7 @@ import {
   checkVectorFits,
   encodeVectorFile,
   parseVectorFile,
+  vectorFormula,
   vectorOfLayer,
   type VectorFile,
   type VectorProvenance,
@@ -45,6 +46,7 @@ const file = {
     suggested: { layer: 1, reason: "Highest separation; größer." },
     created: "2026-11-23T00:00:00.000Z",
     program: "steerscope 0.1.0",
+    combined: null,
   },
 } satisfies VectorFile & { provenance: VectorProvenance };
 
@@ -109,6 +111,22 @@ test("what is written is read again, bit for bit, with its provenance", () => {
   expect(parseVectorFile(encode(bare))).toEqual(bare);
 });
 
+test("a sum of vectors says of which, also where a name is hostile", () => {
+  const term = {
+    name: '__proto__ "quoted"',
+    weight: -0.3,
+    method: "logistic",
+    template: "chat",
+    position: { kind: "last", back: 1 },
+    exampleSet: "formal",
+    exampleSetHash: "f".repeat(64),
+  } as const;
+  const sum = { ...file.provenance, combined: [{ ...term, name: "happy", weight: 0.8 }, term] };
+  const bytes = encode({ ...file, provenance: sum });
+  expect(parseVectorFile(bytes).provenance).toEqual(sum);
+  expect(vectorFormula(sum).formula).toBe('0.8*happy - 0.3*"__proto__ \\"quoted\\""');
+});
+
 test("formula and sign rule are in the file", () => {
   const text = new TextDecoder().decode(encode(file).subarray(0, 4000));
   expect(text).toContain('"formula":"mean(p) - mean(n)"');
@@ -170,6 +188,8 @@ describe("files that are refused", () => {
     ["a suggested layer outside", tampered({ metadata: { suggested_layer: "3" } })],
     ["negative counts", tampered({ metadata: { pairs: "-1" } })],
     ["measures that are not JSON", tampered({ metadata: { layer_measures: "[".repeat(100_000) } })],
+    ["a sum of nothing", tampered({ metadata: { combined_from: "[]" } })],
+    ["a sum of terms without weights", tampered({ metadata: { combined_from: '[{"name":"a"}]' } })],
     ["measures of other layers", tampered({ metadata: { layer_measures: "[]" } })],
     [
       "measures without figures",

@@ -1,37 +1,17 @@
-/** models/catalogue.json: the models that can be named by a short id, and where each one's files lie. */
+/** The catalogue and the folders of models as the engine finds them on disk. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { downloadRecordName, maximumRecordBytes, parseDownloadRecord } from "../../formats/downloadRecord.ts";
+import {
+  catalogueName,
+  invalidCatalogue,
+  maximumCatalogueBytes,
+  modelPath,
+  parseCatalogue,
+  type CatalogueModel,
+} from "../../formats/modelCatalogue.ts";
 import type { ModelListing } from "../../shared/engineContract.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
-
-export interface CatalogueFile {
-  /** Within the repository and within the model's folder; `/` between parts. */
-  readonly path: string;
-  readonly bytes: number;
-  /** `bytes` was not measured. */
-  readonly isApproximate: boolean;
-  /** Known only where somebody has computed it from the file itself. */
-  readonly sha256: string | null;
-}
-
-export interface CatalogueModel {
-  readonly id: string;
-  readonly name: string;
-  /** null: ships with the program. */
-  readonly hub: HubRepository | null;
-  readonly licence: string;
-  readonly note: string;
-  readonly files: readonly CatalogueFile[];
-}
-
-export interface HubRepository {
-  /** owner/name */
-  readonly repository: string;
-  /** A commit, or a branch where no commit has been tried. */
-  readonly revision: string;
-  /** Its licence must be accepted on the hub before a download. */
-  readonly isGated: boolean;
-}
 
 export interface ModelRoots {
   /** Folder of catalogue.json and of the models that ship with the program. */
@@ -43,83 +23,10 @@ export interface ModelRoots {
 export interface ResolvedModel {
   /** Absolute; may be an `.onnx` file where one was named. */
   readonly folder: string;
-  /** The catalogue's id and revision; null for a folder. */
+  /** The catalogue's id; null for a folder. */
   readonly id: string | null;
+  /** Commit of the download, else the catalogue's revision; null where neither is known. */
   readonly revision: string | null;
-}
-
-const catalogueName = "catalogue.json";
-const maximumBytes = 1024 * 1024;
-
-type Json = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function invalid(what: string, cause?: unknown): SteerscopeError {
-  return new SteerscopeError("FileUnreadable", `The model catalogue cannot be read: ${what}.`, {
-    remedy: "Reinstall Steerscope, or correct models/catalogue.json.",
-    cause,
-  });
-}
-
-function text(record: Json, key: string, pattern = /\S/): string {
-  const value = record[key];
-  if (typeof value !== "string" || !pattern.test(value)) throw invalid(`"${key}" is missing or not valid`);
-  return value;
-}
-
-/** Names become folders and addresses: no `..`, no backslash, nothing absolute. */
-const idPattern = /^[a-z0-9][a-z0-9._-]*$/;
-const repositoryPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
-const pathPattern = /^[A-Za-z0-9_][\w.-]*(\/[A-Za-z0-9_][\w.-]*)*$/;
-
-function readFileEntry(value: unknown): CatalogueFile {
-  if (!isRecord(value)) throw invalid("a file is not an object");
-  const { bytes, approximateBytes, sha256 } = value;
-  const size = bytes ?? approximateBytes;
-  const isOne = (bytes === undefined) !== (approximateBytes === undefined);
-  if (!isOne || typeof size !== "number" || !Number.isSafeInteger(size) || size <= 0) {
-    throw invalid("a file needs either bytes or approximateBytes");
-  }
-  return {
-    path: text(value, "path", pathPattern),
-    bytes: size,
-    isApproximate: bytes === undefined,
-    sha256: sha256 === undefined ? null : text(value, "sha256", /^[0-9a-f]{64}$/),
-  };
-}
-
-function readModel(value: unknown): CatalogueModel {
-  if (!isRecord(value)) throw invalid("a model is not an object");
-  const origin = text(value, "origin", /^(embedded|hub)$/);
-  const files = value["files"];
-  if (!Array.isArray(files) || files.length === 0) throw invalid("a model has no files");
-  return {
-    id: text(value, "id", idPattern),
-    name: text(value, "name"),
-    hub:
-      origin === "embedded"
-        ? null
-        : {
-            repository: text(value, "repository", repositoryPattern),
-            revision: text(value, "revision", /^[\w.-]+$/),
-            isGated: value["isGated"] === true,
-          },
-    licence: text(value, "licence"),
-    note: text(value, "note"),
-    files: files.map(readFileEntry),
-  };
-}
-
-/** The models of a parsed catalogue.json, embedded ones first. Throws FileUnreadable on anything out of shape. */
-export function parseCatalogue(parsed: unknown): readonly CatalogueModel[] {
-  const list = isRecord(parsed) ? parsed["models"] : undefined;
-  if (!Array.isArray(list)) throw invalid("it has no list of models");
-  const models = list.map(readModel);
-  if (new Set(models.map(({ id }) => id)).size !== models.length) throw invalid("an id is there twice");
-  return [...models.filter(({ hub }) => hub === null), ...models.filter(({ hub }) => hub !== null)];
 }
 
 /** Throws FileUnreadable. */
@@ -127,19 +34,29 @@ export function readCatalogue(roots: ModelRoots): readonly CatalogueModel[] {
   const path = join(roots.embedded, catalogueName);
   let parsed: unknown;
   try {
-    if (statSync(path).size > maximumBytes) throw new Error(`it is larger than ${maximumBytes} bytes`);
+    if (statSync(path).size > maximumCatalogueBytes)
+      throw new Error(`it is larger than ${maximumCatalogueBytes} bytes`);
     parsed = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error), error);
+    throw invalidCatalogue(error instanceof Error ? error.message : String(error), error);
   }
   return parseCatalogue(parsed);
 }
 
 /** Where a catalogue model's files are, or would be. */
-export function folderOf({ id, hub }: CatalogueModel, roots: ModelRoots): string {
-  return resolve(
-    hub === null ? join(roots.embedded, id) : join(roots.downloads, ...hub.repository.split("/")),
-  );
+export function folderOf(model: CatalogueModel, roots: ModelRoots): string {
+  return resolve(model.hub === null ? roots.embedded : roots.downloads, ...modelPath(model));
+}
+
+/** The commit that a folder was downloaded from; null where that is not known. */
+function downloadedCommit(folder: string): string | null {
+  const path = join(folder, downloadRecordName);
+  try {
+    if (statSync(path).size > maximumRecordBytes) return null;
+    return parseDownloadRecord(readFileSync(path, "utf8"))?.commit ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function isPresent(model: CatalogueModel, folder: string): boolean {
@@ -175,7 +92,7 @@ export function resolveModelFolder(reference: string, roots: ModelRoots): Resolv
   if (model !== undefined) {
     const folder = folderOf(model, roots);
     if (!isPresent(model, folder)) throw notPresent(model, folder);
-    return { folder, id: model.id, revision: model.hub?.revision ?? null };
+    return { folder, id: model.id, revision: downloadedCommit(folder) ?? model.hub?.revision ?? null };
   }
   const folder = resolve(reference);
   if (reference === "" || !existsSync(folder)) {
@@ -184,10 +101,10 @@ export function resolveModelFolder(reference: string, roots: ModelRoots): Resolv
       remedy: `Name a folder that holds a model, or one of: ${ids.map(({ id }) => id).join(", ")}. "steerscope models" lists more that can be downloaded.`,
     });
   }
-  return { folder, id: null, revision: null };
+  return { folder, id: null, revision: downloadedCommit(folder) };
 }
 
-function notPresent({ name, hub }: CatalogueModel, folder: string): SteerscopeError {
+function notPresent({ id, name, hub }: CatalogueModel, folder: string): SteerscopeError {
   if (hub === null) {
     return new SteerscopeError("ModelNotFound", `${name} is not in ${folder}, where it ships.`, {
       remedy: "Run npm run build, or reinstall Steerscope.",
@@ -195,6 +112,6 @@ function notPresent({ name, hub }: CatalogueModel, folder: string): SteerscopeEr
   }
   const gate = hub.isGated ? " (it asks to accept its licence there)" : "";
   return new SteerscopeError("ModelNotFound", `${name} has not been downloaded to this machine.`, {
-    remedy: `Download huggingface.co/${hub.repository}${gate} into ${folder}, or name a folder that holds a model.`,
+    remedy: `Download it: "Steering: Download Model" in the editor, "steerscope models download ${id}" in a terminal. Or put the files of huggingface.co/${hub.repository}${gate} into ${folder}.`,
   });
 }

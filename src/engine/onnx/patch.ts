@@ -30,6 +30,8 @@ export { graphNames, type CacheTensor };
 export interface PatchOptions {
   /** What the original file is called, relative to the folder of weights; "" when its weights are to be copied. */
   readonly weightsFile: string;
+  /** External files that are called otherwise than the original says. */
+  readonly externalNames?: ReadonlyMap<string, string>;
   /** What config.json says. */
   readonly hidden: number;
   readonly layers: number;
@@ -101,7 +103,7 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     ],
   };
   return {
-    bytes: new ModelRewriter(source, options.weightsFile).write(model, edit),
+    bytes: new ModelRewriter(source, options.weightsFile, options.externalNames).write(model, edit),
     layers: options.layers,
     layout: layoutOf(model, decoder.isMerged),
     precision: precisionOf(graph),

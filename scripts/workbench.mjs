@@ -1,0 +1,74 @@
+/** What a person does in a VS Code window, for Playwright: open, choose a command, select text. */
+import { developmentExtension, noWelcome, workbenchUrl } from "./vscode-server.mjs";
+
+const limitMilliseconds = 60_000;
+
+export const themes = {
+  dark: "Default Dark Modern",
+  light: "Default Light Modern",
+  hc: "Default High Contrast",
+  hcl: "Default High Contrast Light",
+};
+
+/** Opens a window on `workspace` and waits until the explorer shows it; `extension`: folder of a development extension. */
+export async function openWorkbench(browser, server, { workspace, extension, size = [1400, 900] }) {
+  const page = await browser.newPage({ viewport: { width: size[0], height: size[1] } });
+  page.setDefaultTimeout(30_000);
+  const payload = extension === undefined ? [] : [developmentExtension(server, extension)];
+  await page.goto(workbenchUrl(server, workspace, [...payload, ...noWelcome]));
+  await page.locator(".monaco-workbench").waitFor({ timeout: limitMilliseconds });
+  await page.locator(".explorer-folders-view .monaco-list").first().waitFor({ timeout: limitMilliseconds });
+  return page;
+}
+
+/** Runs a command by its title in the command palette, by keyboard. */
+export async function runCommand(page, title) {
+  const end = Date.now() + limitMilliseconds;
+  const list = page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title });
+  for (;;) {
+    await page.keyboard.press("F1");
+    const input = page.locator(".quick-input-widget input").first();
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    try {
+      await list.first().waitFor({ timeout: 2_000 });
+      await page.keyboard.press("Enter");
+      return;
+    } catch (error) {
+      // The list does not refresh when an extension comes late: open it again.
+      if (Date.now() > end) throw error;
+      await page.keyboard.press("Escape");
+    }
+  }
+}
+
+/** Opens a file of the workspace through "Go to File", by keyboard. */
+export async function openFile(page, path) {
+  const name = path.split("/").at(-1);
+  const end = Date.now() + limitMilliseconds;
+  for (;;) {
+    await page.keyboard.press("Control+P");
+    const input = page.locator(".quick-input-widget input").first();
+    await input.waitFor();
+    await input.fill(path);
+    try {
+      await page
+        .locator(".quick-input-list .monaco-list-row.focused", { hasText: name })
+        .first()
+        .waitFor({ timeout: 3_000 });
+      break;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await page.keyboard.press("Escape");
+    }
+  }
+  await page.keyboard.press("Enter");
+  await page.getByRole("tab", { name }).first().waitFor();
+}
+
+/** Opens the side bar's part of an extension, by its name in the activity bar. */
+export async function openContainer(page, name) {
+  const tab = page.locator(".activitybar").getByRole("tab", { name, exact: true });
+  await tab.waitFor();
+  if ((await tab.getAttribute("aria-selected")) !== "true") await tab.click();
+}

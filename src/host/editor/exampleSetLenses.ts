@@ -1,0 +1,37 @@
+/** "Compute · Inspect · 12 pairs" above the first line of an example set. */
+import * as vscode from "vscode";
+import { examplesOf, pairExamples } from "../../formats/exampleSet.ts";
+import { commandIds } from "../ids.ts";
+import { readExampleSet } from "./exampleSetDocuments.ts";
+
+export const exampleSetLenses: vscode.CodeLensProvider = {
+  provideCodeLenses(document) {
+    const content = readExampleSet(document);
+    if (content === null || examplesOf(content.set).length === 0) return [];
+    const { positive, negative, pairs } = pairExamples(content.set);
+    const pairCount = pairs.length / 2;
+    const unpaired = positive.length + negative.length - pairs.length;
+    const top = new vscode.Range(0, 0, 0, 0);
+    const uri = document.uri;
+    return [
+      new vscode.CodeLens(top, {
+        title: `$(play) ${vscode.l10n.t("Compute")}`,
+        tooltip: vscode.l10n.t("Compute a steering vector from this example set"),
+        command: commandIds.computeVector,
+        arguments: [{ set: uri }],
+      }),
+      new vscode.CodeLens(top, {
+        title: `$(eye) ${vscode.l10n.t("Inspect")}`,
+        tooltip: vscode.l10n.t("Colour the tokens of the examples by their projection on the current vector"),
+        command: commandIds.inspectSelection,
+        arguments: [{ uri }],
+      }),
+      new vscode.CodeLens(top, {
+        title: vscode.l10n.t("{0} pairs · {1} unpaired", pairCount, unpaired),
+        tooltip: vscode.l10n.t("{0} positive and {1} negative examples", positive.length, negative.length),
+        // A lens without a command is plain text.
+        command: "",
+      }),
+    ];
+  },
+};

@@ -1,0 +1,117 @@
+/**
+ * The main job in a real VS Code with the installed package: examples from the editor, a vector, coloured tokens, steered text.
+ * Pictures of each stage are kept in test-artifacts/.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openContainer, openFile, runCommand } from "../../scripts/workbench.mjs";
+import {
+  acceptProposals,
+  chord,
+  examples,
+  paintedText,
+  selectLineByKeyboard,
+  selectLineByMouse,
+  textColours,
+  until,
+  vectorFiles,
+} from "./support/editor.mjs";
+import { openWindow } from "./support/window.mjs";
+
+const exampleCount = 10;
+const stories = { positive: "quiet-scenes.txt", negative: "loud-scenes.txt" };
+const keys = { positive: "P", negative: "N" };
+const menuEntries = { positive: "Add as Positive Example", negative: "Add as Negative Example" };
+
+describe.each([
+  { way: "mouse and keyboard", theme: "dark", hasMouse: true },
+  { way: "keyboard alone", theme: "light", hasMouse: false },
+])("$way, $theme theme", ({ theme, hasMouse }) => {
+  let window;
+  const name = (stage) => `${hasMouse ? "mouse" : "keyboard"}-${theme}-${stage}`;
+
+  beforeAll(async () => {
+    window = await openWindow(theme);
+  });
+  afterAll(() => window?.close());
+
+  it("makes an example set", async () => {
+    const { page } = window;
+    if (hasMouse) await openContainer(page, "Steering");
+    else await runCommand(page, "Steering: Focus on Examples View");
+    await page.getByRole("treeitem", { name: /happy-sad/ }).waitFor();
+    await runCommand(page, "Steering: New Example Set");
+    const input = page.locator(".quick-input-widget input");
+    await input.waitFor();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("scenes");
+    await page.keyboard.press("Enter");
+    await page.getByRole("treeitem", { name: /scenes/ }).waitFor();
+  });
+
+  it.each(["positive", "negative"])("adds ten %s examples", async (side) => {
+    const { page, workspace } = window;
+    const added = () => examples(workspace, "scenes", side).length;
+    await openFile(page, stories[side]);
+    for (let line = 1; line <= exampleCount; line++) {
+      if (line === 1 && hasMouse) {
+        const [first] = (await paintedText(page)).split("\n");
+        const place = await selectLineByMouse(page, first.slice(0, 20));
+        await page.mouse.click(place.x, place.y, { button: "right" });
+        const entry = page.getByRole("menuitem", { name: menuEntries[side] });
+        await entry.hover();
+        await window.picture(name(`menu-${side}`));
+        await entry.click();
+      } else {
+        await selectLineByKeyboard(page, line);
+        await chord(page, keys[side]);
+      }
+      await until(() => added() === line, `example ${line} is in the file`);
+    }
+    await window.picture(name(`examples-${side}`));
+  });
+
+  it("computes a vector, which the view shows", async () => {
+    const { page, workspace } = window;
+    await chord(page, "C");
+    await page.locator(".quick-input-widget").waitFor();
+    await window.picture(name("compute"));
+    await acceptProposals(page, () => vectorFiles(workspace).length === 1);
+    const vector = vectorFiles(workspace)[0].replace(/\.safetensors$/, "");
+    const item = page
+      .getByRole("tree", { name: /Vectors/ })
+      .getByRole("treeitem", { name: new RegExp(vector) });
+    await item.waitFor();
+    await window.picture(name("vector"));
+  });
+
+  it("colours the tokens of a selection, and clears them", async () => {
+    const { page } = window;
+    await openFile(page, "story.txt");
+    await page.keyboard.press("Control+A");
+    expect(await textColours(page)).toEqual([]);
+    await chord(page, "I");
+    await until(async () => (await textColours(page)).length > 2, "tokens have colours");
+    await page.keyboard.press("Control+Home");
+    await window.picture(name("inspect"));
+    await chord(page, "X");
+    await until(async () => (await textColours(page)).length === 0, "the colours are gone");
+  });
+
+  it("continues a text at the cursor; one undo takes it back", async () => {
+    const { page } = window;
+    await openFile(page, "story.txt");
+    const before = await paintedText(page);
+    await page.keyboard.press("Control+End");
+    await chord(page, "G");
+    await acceptProposals(page, async () => (await paintedText(page)).length > before.length);
+    await until(async () => {
+      const text = await paintedText(page);
+      await page.waitForTimeout(2_000);
+      return text === (await paintedText(page));
+    }, "the text is complete");
+    await window.picture(name("generate"));
+    expect((await paintedText(page)).length).toBeGreaterThan(before.length + 20);
+    await page.keyboard.press("Control+Z");
+    await until(async () => (await paintedText(page)) === before, "the text is as it was");
+  });
+});

@@ -1,0 +1,115 @@
+/** What the end-to-end tests do in a VS Code window and what they read from it. */
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+
+/** Repeats `read` until it gives something true. */
+export async function until(read, what, milliseconds = 60_000) {
+  const end = Date.now() + milliseconds;
+  for (;;) {
+    const value = await read();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`It did not happen: ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** The examples of one side in a set file, in order. */
+export function examples(workspace, set, label) {
+  const file = join(workspace, ".steering/sets", `${set}.jsonl`);
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
+  return lines.map((line) => JSON.parse(line)).filter((example) => example.label === label);
+}
+
+export function vectorFiles(workspace) {
+  const folder = join(workspace, ".steering/vectors");
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".safetensors")) : [];
+}
+
+/** Selects the line that begins with `start`, as a triple click does, and gives the place of the click. */
+export async function selectLineByMouse(page, start) {
+  const place = await placeOf(page, start);
+  await page.mouse.click(place.x, place.y, { clickCount: 3 });
+  await page.locator(".statusbar-item", { hasText: "selected" }).waitFor();
+  return place;
+}
+
+/** Middle of the first occurrence of `text` in the painted lines of the active editor, whose spaces are U+00A0. */
+async function placeOf(page, text) {
+  const found = await until(
+    () =>
+      page.evaluate((wanted) => {
+        const root = document.querySelector(".editor-group-container.active .view-lines");
+        if (root === null) return null;
+        const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+        for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+          const at = node.data.replaceAll("\u00a0", " ").indexOf(wanted);
+          if (at < 0) continue;
+          const range = document.createRange();
+          range.setStart(node, at);
+          range.setEnd(node, at + wanted.length);
+          const box = range.getBoundingClientRect();
+          return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+        }
+        return null;
+      }, text),
+    `"${text}" is painted`,
+  );
+  return found;
+}
+
+/** Goes to line `number` (1-based) and selects its text, by keyboard. */
+export async function selectLineByKeyboard(page, number) {
+  await page.keyboard.press("Control+Home");
+  for (let line = 1; line < number; line++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Shift+End");
+  await page.locator(".statusbar-item", { hasText: "selected" }).waitFor();
+}
+
+/** Chords of this extension: Control+Alt+S, then `key`. */
+export async function chord(page, key) {
+  await page.keyboard.press("Control+Alt+S");
+  await page.keyboard.press(key);
+}
+
+/** Answers quick picks and input boxes with what they propose until `isDone`; how many there were. */
+export async function acceptProposals(page, isDone) {
+  const widget = page.locator(".quick-input-widget");
+  let answered = 0;
+  const end = Date.now() + 120_000;
+  while (!(await isDone())) {
+    expect(Date.now(), "time for the quick picks").toBeLessThan(end);
+    // While a step is being prepared its list is empty or busy; Enter does nothing then.
+    if (await widget.isVisible()) {
+      await page.keyboard.press("Enter");
+      answered++;
+    }
+    await page.waitForTimeout(400);
+  }
+  return answered;
+}
+
+/** Text of the active editor as VS Code copies it would be long-winded: what is painted, lines joined. */
+export function paintedText(page) {
+  return page.evaluate(() => {
+    const lines = [...document.querySelectorAll(".editor-group-container.active .view-lines .view-line")];
+    lines.sort((a, b) => parseFloat(a.style.top) - parseFloat(b.style.top));
+    return lines.map((line) => line.textContent.replaceAll("\u00a0", " ")).join("\n");
+  });
+}
+
+/** How many different background colours decorations give to text in the active editor. */
+export function textColours(page) {
+  return page.evaluate(() => {
+    const root = document.querySelector(".editor-group-container.active .overflow-guard");
+    const colours = new Set();
+    for (const element of root?.querySelectorAll(".cdr, .view-line span span") ?? []) {
+      const colour = getComputedStyle(element).backgroundColor;
+      if (colour !== "rgba(0, 0, 0, 0)" && !/selected-text|current-line/.test(element.className))
+        colours.add(colour);
+    }
+    return [...colours];
+  });
+}

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import * as vscode from "vscode";
+import {
+  activate,
+  closeEverything,
+  eventually,
+  openText,
+  workspaceUri,
+  writeText,
+} from "./support/editors.ts";
+
+const lines = [
+  '{"label": "positive", "text": "A bright day.", "pair": "p1"}',
+  '{"label": "negative", "text": "It rained again.", "pair": "p1"}',
+];
+
+/** Each test has a file of its own: what was known of another cannot answer. */
+async function openSet(name: string, content: readonly string[], end = "\n"): Promise<vscode.TextEditor> {
+  return openText(content.join(end), ".steering", "sets", `${name}.jsonl`);
+}
+
+function problemsOf(uri: vscode.Uri): vscode.Diagnostic[] {
+  return vscode.languages.getDiagnostics(uri).filter(({ source }) => source === "Steerscope");
+}
+
+async function firstProblem(uri: vscode.Uri): Promise<vscode.Diagnostic> {
+  return eventually(() => problemsOf(uri)[0]);
+}
+
+async function applyFix({ document }: vscode.TextEditor, title: string): Promise<string> {
+  const { range } = await firstProblem(document.uri);
+  const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+    "vscode.executeCodeActionProvider",
+    document.uri,
+    range,
+    vscode.CodeActionKind.QuickFix.value,
+  );
+  const action = actions.find((each) => each.title === title);
+  assert.ok(action?.edit, `${title} is none of ${actions.map((each) => each.title).join(", ")}`);
+  await vscode.workspace.applyEdit(action.edit);
+  await eventually(() => problemsOf(document.uri).length === 0);
+  return document.getText();
+}
+
+describe("example sets in the editor", () => {
+  before(activate);
+  afterEach(closeEverything);
+
+  it("reports a bad line while it is there, with its place", async () => {
+    const { document } = await openSet("bad", [lines[0]!, "oops", lines[1]!]);
+    const problem = await firstProblem(document.uri);
+    assert.equal(problem.severity, vscode.DiagnosticSeverity.Error);
+    assert.equal(problem.code, "bad-line");
+    assert.deepEqual([problem.range.start.line, problem.range.end.character], [1, 4]);
+  });
+
+  it("is what opening such a file starts the extension for", async () => {
+    const { document } = await openSet("activation", lines);
+    const manifest = vscode.extensions.getExtension("steerscope.steerscope")!.packageJSON as {
+      activationEvents: string[];
+    };
+    assert.ok(manifest.activationEvents.includes(`onLanguage:${document.languageId}`), document.languageId);
+  });
+
+  it("follows typing without saving", async () => {
+    const editor = await openSet("typing", lines);
+    await editor.edit((edit) => {
+      edit.insert(new vscode.Position(2, 0), "\nnot json");
+    });
+    const problem = await firstProblem(editor.document.uri);
+    assert.equal(problem.range.start.line, 2);
+    await vscode.commands.executeCommand("undo");
+    await eventually(() => problemsOf(editor.document.uri).length === 0);
+  });
+
+  for (const end of ["\n", "\r\n"]) {
+    it(`deletes bad lines, first, middle and last (${JSON.stringify(end)})`, async () => {
+      const good = lines.join(end);
+      for (const [place, content] of [
+        ["first", ["oops", ...lines]],
+        ["middle", [lines[0]!, "oops", lines[1]!]],
+        ["last", [...lines, "oops"]],
+      ] as const) {
+        const editor = await openSet(`delete-${place}-${end.length}`, content, end);
+        assert.equal(await applyFix(editor, "Delete the line"), good);
+      }
+    });
+  }
+
+  it("joins a text that was pasted with its line break", async () => {
+    const editor = await openSet("joined", [
+      '{"label": "positive", "text": "One.',
+      'Two.", "pair": "p1"}',
+      lines[1]!,
+    ]);
+    const text = await applyFix(editor, "Join the lines of the text with \\n");
+    const [first] = text.split("\n");
+    assert.deepEqual(JSON.parse(first!), { label: "positive", text: "One.\nTwo.", pair: "p1" });
+  });
+
+  it("takes a repeated pair away whole", async () => {
+    const again = lines.map((line) => line.replace("p1", "p2"));
+    const editor = await openSet("repeated", [
+      ...lines,
+      again[0]!,
+      again[1]!.replace("It rained", "Snow fell"),
+    ]);
+    assert.equal(await applyFix(editor, "Delete the example and its partner"), lines.join("\n"));
+  });
+
+  it("says nothing of JSON lines elsewhere", async () => {
+    const elsewhere = await openText("oops", "elsewhere.jsonl");
+    const { document } = await openSet("here", ["oops"]);
+    await firstProblem(document.uri);
+    assert.deepEqual(problemsOf(elsewhere.document.uri), []);
+  });
+
+  it("offers to compute and to inspect, and counts pairs", async () => {
+    const { document } = await openSet("lenses", [...lines, '{"label": "positive", "text": "Sun."}']);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      "vscode.executeCodeLensProvider",
+      document.uri,
+    );
+    const commands = lenses.map(({ command }) => command!);
+    assert.deepEqual(
+      commands.map(({ title }) => title),
+      ["$(play) Compute", "$(eye) Inspect", "1 pairs · 1 unpaired"],
+    );
+    const known = await vscode.commands.getCommands(true);
+    for (const { command } of commands.slice(0, 2)) assert.ok(known.includes(command), command);
+  });
+
+  it("outlines both sides", async () => {
+    const { document } = await openSet("outline", lines);
+    const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[]>(
+      "vscode.executeDocumentSymbolProvider",
+      document.uri,
+    );
+    assert.deepEqual(
+      symbols.map(({ name, children }) => [name, children.map((child) => child.name)]),
+      [
+        ["Positive", ["A bright day."]],
+        ["Negative", ["It rained again."]],
+      ],
+    );
+    const text = document.getText(symbols[1]!.children[0]!.selectionRange);
+    assert.equal(text, '"It rained again."');
+  });
+
+  it("completes lines, keys that are missing, and labels", async () => {
+    const { document } = await openSet("completion", ["", '{"label": "", ', '{"text": "a", "pai"}']);
+    const labelsAt = async (line: number, character: number) => {
+      const list = await vscode.commands.executeCommand<vscode.CompletionList>(
+        "vscode.executeCompletionItemProvider",
+        document.uri,
+        new vscode.Position(line, character),
+      );
+      const kinds = [
+        vscode.CompletionItemKind.Snippet,
+        vscode.CompletionItemKind.Property,
+        vscode.CompletionItemKind.EnumMember,
+      ];
+      return list.items
+        .filter(({ kind }) => kinds.includes(kind!))
+        .map(({ label }) => (typeof label === "string" ? label : label.label))
+        .sort();
+    };
+    assert.deepEqual(await labelsAt(0, 0), ["Negative example", "Pair of examples", "Positive example"]);
+    assert.deepEqual(await labelsAt(1, 11), ["negative", "positive"]);
+    assert.deepEqual(await labelsAt(1, 14), ["pair", "prompt", "source", "text"]);
+    assert.deepEqual(await labelsAt(2, 18), ["label", "pair", "prompt", "source"]);
+    assert.deepEqual(await labelsAt(2, 11), []);
+  });
+
+  it("shows tokens on hover, without starting the engine for it", async () => {
+    const services = await activate();
+    await services.engine.restart();
+    const { document } = await openSet("hover", lines);
+    const hover = async (): Promise<string> => {
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        "vscode.executeHoverProvider",
+        document.uri,
+        new vscode.Position(0, 32),
+      );
+      return hovers
+        .flatMap(({ contents }) => contents.map((part) => (part as vscode.MarkdownString).value))
+        .join("\n");
+    };
+    assert.match(await hover(), /Load the model to see tokens/);
+    assert.equal(services.engine.pid, undefined);
+    await services.engine.run({ title: "test" }, (job) => services.models.load(job));
+    await eventually(() => services.engine.state.kind === "ready");
+    // BOS, " A", " bright", " day", "."
+    const text = (await hover()).replaceAll("&nbsp;", " ");
+    assert.match(text, /5 tokens, 4 of them the text/);
+    assert.match(text, /Read at last: token 4/);
+  });
+
+  it("checks a set that is open when it was renamed into the folder", async () => {
+    const outside = await writeText("oops", "outside.jsonl");
+    const inside = workspaceUri(".steering", "sets", "moved.jsonl");
+    await vscode.workspace.fs.rename(outside, inside, { overwrite: true });
+    await vscode.window.showTextDocument(inside);
+    assert.equal((await firstProblem(inside)).code, "bad-line");
+  });
+});

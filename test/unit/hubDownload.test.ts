@@ -1,0 +1,414 @@
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describeRepository, parseHubReference } from "../../src/client/hubApi.ts";
+import { downloadModel, offeredWeights, planCatalogue, planWeights } from "../../src/client/hubDownload.ts";
+import { hubEndpoint, type HubOptions } from "../../src/client/hubHttp.ts";
+import { TransferRate } from "../../src/client/transferRate.ts";
+import { downloadRecordName } from "../../src/formats/downloadRecord.ts";
+import { HubServer, type HubContent, type HubFault } from "../support/hubServer.ts";
+
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const weights = randomBytes(300_000);
+
+let base = "";
+let folder = "";
+let content: HubContent;
+let hub: HubServer;
+beforeEach(async () => {
+  base = mkdtempSync(join(tmpdir(), "steerscope-hub-"));
+  folder = join(base, "models/someone/Tiny");
+  content = {
+    repository: "someone/Tiny",
+    commit,
+    licence: "apache-2.0",
+    files: new Map([
+      ["config.json", { bytes: Buffer.from("{}"), isLarge: false }],
+      ["README.md", { bytes: Buffer.from("# Tiny"), isLarge: false }],
+      ["tokenizer.json", { bytes: randomBytes(20_000), isLarge: false }],
+      ["model.safetensors", { bytes: weights, isLarge: true }],
+    ]),
+  };
+  hub = new HubServer(content);
+  await hub.start();
+});
+afterEach(async () => {
+  await hub.stop();
+  rmSync(base, { recursive: true, force: true });
+});
+
+interface Changes extends Partial<HubOptions> {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+async function download({
+  signal = new AbortController().signal,
+  onProgress,
+  ...changes
+}: Changes = {}): Promise<void> {
+  const options: HubOptions = {
+    endpoint: hub.endpoint,
+    backOffMilliseconds: 1,
+    stallMilliseconds: 2000,
+    ...changes,
+  };
+  const model = await describeRepository(
+    { repository: content.repository, revision: "main" },
+    options,
+    signal,
+  );
+  await downloadModel({
+    plan: planWeights(model, offeredWeights(model)[0]),
+    folder,
+    hub: options,
+    signal,
+    onProgress: ({ done, total }) => onProgress?.(done, total),
+  });
+}
+
+function fault(kind: HubFault["kind"], times = 1, path = "model.safetensors"): void {
+  hub.faults.push({ kind, times, path });
+}
+
+function requests(path: string): (string | undefined)[] {
+  return hub.seen
+    .filter((seen) => seen.origin === "storage" && seen.path.endsWith(path))
+    .map(({ range }) => range);
+}
+
+const failure = (part: object): Error =>
+  expect.objectContaining({ kind: "DownloadFailed", ...part }) as Error;
+const remedy = (text: string): Error => failure({ remedy: expect.stringContaining(text) as string });
+
+function expectWhole(): void {
+  expect(readFileSync(join(folder, "model.safetensors")).equals(weights)).toBe(true);
+  expect(readdirSync(folder).sort()).toEqual(
+    ["config.json", "model.safetensors", downloadRecordName, "tokenizer.json"].sort(),
+  );
+  expect(readdirSync(join(folder, ".."))).toEqual(["Tiny"]);
+}
+
+describe("a download", () => {
+  it("brings what the engine reads, pins the commit, and appears whole", async () => {
+    const steps: [number, number][] = [];
+    await download({ onProgress: (done, total) => steps.push([done, total]) });
+    expectWhole();
+    expect(JSON.parse(readFileSync(join(folder, downloadRecordName), "utf8"))).toMatchObject({
+      repository: "someone/Tiny",
+      commit,
+      licence: "apache-2.0",
+    });
+    expect(
+      hub.seen.filter(({ path }) => path.includes("/resolve/")).every(({ path }) => path.includes(commit)),
+    ).toBe(true);
+    const total = weights.length + 20_002;
+    expect(steps.at(-1)).toEqual([total, total]);
+    expect(steps.every(([done], index) => index === 0 || done >= steps[index - 1]![0])).toBe(true);
+  });
+
+  it("sends the token to the hub and never to where the hub sends on to", async () => {
+    content.token = "hf_secret";
+    await download({ token: "hf_secret" });
+    expectWhole();
+    expect(
+      hub.seen
+        .filter(({ origin }) => origin === "hub")
+        .every(({ authorization }) => authorization === "Bearer hf_secret"),
+    ).toBe(true);
+    const storage = hub.seen.filter(({ origin }) => origin === "storage");
+    expect(storage.length).toBeGreaterThan(0);
+    expect(storage.every(({ authorization }) => authorization === undefined)).toBe(true);
+  });
+
+  it.each<[string, HubFault["kind"]]>([
+    ["the connection is reset", { resetAfter: 100_000 }],
+    ["the body is cut short", { truncateTo: 100_000 }],
+    ["the link falls silent", { stallAfter: 100_000 }],
+  ])("goes on by a range where %s", async (_, kind) => {
+    fault(kind);
+    await download({ stallMilliseconds: 200 });
+    expectWhole();
+    const [first, second, ...more] = requests("model.safetensors");
+    expect([first, more]).toEqual([undefined, []]);
+    expect(Number(/^bytes=(\d+)-$/.exec(second!)?.[1])).toBeGreaterThan(0);
+  });
+
+  it("stops at once, keeps what it has, and goes on from there", async () => {
+    hub.slowMilliseconds = 5;
+    const controller = new AbortController();
+    const stopped = download({
+      signal: controller.signal,
+      onProgress: (done) => {
+        if (done > 150_000) controller.abort();
+      },
+    });
+    await expect(stopped).rejects.toThrow(expect.objectContaining({ kind: "Cancelled" }) as Error);
+    expect(existsSync(folder)).toBe(false);
+    hub.slowMilliseconds = 0;
+    hub.seen.length = 0;
+    await download();
+    expectWhole();
+    const [seen, ...more] = hub.seen.filter(({ origin }) => origin === "storage");
+    expect(more).toEqual([]);
+    expect(seen!.range).toMatch(/^bytes=1\d{5}-$/);
+    expect(seen!.ifRange).toMatch(/^".+"$/);
+    expect(hub.seen.some(({ path }) => path.endsWith("tokenizer.json"))).toBe(false);
+  });
+
+  it("is stopped while it waits for another attempt", async () => {
+    fault({ status: 503 }, 9, "config.json");
+    const controller = new AbortController();
+    const running = download({ signal: controller.signal, backOffMilliseconds: 60_000 });
+    hub.onRequest = ({ path }) => {
+      if (path.endsWith("config.json"))
+        setTimeout(() => {
+          controller.abort();
+        }, 20);
+    };
+    await expect(running).rejects.toThrow(expect.objectContaining({ kind: "Cancelled" }) as Error);
+  });
+
+  it("starts a file anew where it has changed since", async () => {
+    fault({ resetAfter: 100_000 });
+    hub.onRequest = ({ origin }) => {
+      // Later than this request, which is to break off in the middle.
+      if (origin === "storage")
+        queueMicrotask(() => {
+          fault({ status: 404 });
+        });
+    };
+    await expect(download()).rejects.toThrow(failure({}));
+    hub.onRequest = () => undefined;
+    expect(existsSync(join(folder, "../.Tiny.download/model.safetensors.part"))).toBe(true);
+    const changed = randomBytes(weights.length);
+    content.files.set("model.safetensors", { bytes: changed, isLarge: true });
+    content.commit = commit.replace("0", "f");
+    hub.faults.length = 0;
+    hub.seen.length = 0;
+    await download();
+    expect(readFileSync(join(folder, "model.safetensors")).equals(changed)).toBe(true);
+    expect(requests("model.safetensors")).toEqual([undefined]);
+  });
+
+  it("takes wrong content once for an accident, twice for a failure", async () => {
+    fault("wrong-content");
+    await download();
+    expectWhole();
+    rmSync(folder, { recursive: true });
+    fault("wrong-content", 2);
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("is not what") as string }),
+    );
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it("checks small files by Git's hash", async () => {
+    fault("wrong-content", 2, "tokenizer.json");
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("tokenizer.json") as string }),
+    );
+  });
+
+  it("checks what a plain mirror lists without hashes by the header of its redirect", async () => {
+    content.isPlain = true;
+    await download();
+    expectWhole();
+    rmSync(folder, { recursive: true });
+    fault("wrong-content", 2);
+    await expect(download()).rejects.toThrow(failure({}));
+  });
+
+  it.each([429, 500, 502, 503])("tries again after status %i", async (status) => {
+    fault({ status, headers: { "retry-after": "0" } }, 2);
+    fault({ status }, 2, "revision/main");
+    await download();
+    expectWhole();
+  });
+
+  it("gives up after five fruitless attempts", async () => {
+    fault({ status: 500 }, 100);
+    await expect(download()).rejects.toThrow(remedy("goes on where it has stopped"));
+    expect(hub.seen.filter(({ path }) => path.endsWith("model.safetensors"))).toHaveLength(5);
+  });
+
+  it("does not wait for an hour", async () => {
+    fault({ status: 429, headers: { "retry-after": "3600" } }, 1, "revision/main");
+    await expect(download()).rejects.toThrow(remedy("60 minutes"));
+  });
+
+  it.each([
+    [{}, "accept its licence and set an access token"],
+    [{ token: "hf_other" }, "its licence is accepted"],
+  ])("says what a gated model needs (%j)", async (changes, text) => {
+    content.token = "hf_secret";
+    content.isGated = true;
+    const error = await download(changes).catch((reason: unknown) => reason);
+    expect(error).toEqual(remedy(text));
+    expect(error).toEqual(remedy(`${hub.endpoint}/someone/Tiny`));
+    expect(JSON.stringify(error)).not.toContain("hf_other");
+  });
+
+  it("says that there is no such revision or file", async () => {
+    fault({ status: 404 }, 1, "revision/main");
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("does not have") as string }),
+    );
+  });
+
+  it("refuses a repository without a model", async () => {
+    content.files.delete("model.safetensors");
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("holds no model") as string }),
+    );
+  });
+
+  it("refuses to fill the disk, before it begins", async () => {
+    content.listedSizes = { "model.safetensors": 1e15 };
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("too little space") as string }),
+    );
+    expect(requests("model.safetensors")).toEqual([]);
+  });
+
+  it.each(["../evil.json", "/etc/x", "a\\..\\b", "C:x", "a//b", "a/./b"])(
+    "refuses a listing with %j",
+    async (path) => {
+      content.files.set(path, { bytes: Buffer.from("x"), isLarge: false });
+      await expect(download()).rejects.toThrow(
+        failure({ message: expect.stringContaining("outside") as string }),
+      );
+    },
+  );
+
+  it.each(["ftp://127.0.0.1/x", "file:///etc/passwd"])(
+    "does not follow a redirect to %s",
+    async (redirectTo) => {
+      fault({ redirectTo });
+      await expect(download()).rejects.toThrow(
+        failure({ message: expect.stringContaining("refused") as string }),
+      );
+    },
+  );
+
+  it("does not follow redirects for ever", async () => {
+    fault({ redirectTo: `${hub.endpoint}/someone/Tiny/resolve/${commit}/model.safetensors` }, 1000);
+    await expect(download()).rejects.toThrow(
+      failure({ detail: expect.stringContaining("10 redirects") as string }),
+    );
+  });
+
+  it("leaves a folder alone that somebody else has filled", async () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "notes.txt"), "mine");
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("is there already") as string }),
+    );
+    expect(readFileSync(join(folder, "notes.txt"), "utf8")).toBe("mine");
+  });
+
+  it("replaces an earlier download", async () => {
+    await download();
+    const changed = randomBytes(1000);
+    content.files.set("model.safetensors", { bytes: changed, isLarge: true });
+    await download();
+    expect(readFileSync(join(folder, "model.safetensors")).equals(changed)).toBe(true);
+  });
+
+  it("runs once at a time", async () => {
+    hub.slowMilliseconds = 5;
+    const first = download();
+    await new Promise<void>((resolve) => {
+      hub.onRequest = ({ origin }) => {
+        if (origin === "storage") resolve();
+      };
+    });
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("another window") as string }),
+    );
+    await first;
+    expectWhole();
+  });
+
+  it("takes over the lock of a process that is gone", async () => {
+    const staging = join(folder, "../.Tiny.download");
+    mkdirSync(staging, { recursive: true });
+    writeFileSync(
+      join(staging, ".lock"),
+      JSON.stringify({ process: 2 ** 30, host: (await import("node:os")).hostname() }),
+    );
+    await download();
+    expectWhole();
+  });
+
+  it("says when nobody answers", async () => {
+    await expect(download({ endpoint: "http://127.0.0.1:1" })).rejects.toThrow(remedy("network"));
+  });
+});
+
+describe("what is fetched", () => {
+  it("is what the catalogue names, and an error where the repository has dropped a file", async () => {
+    const options = { endpoint: hub.endpoint };
+    const model = await describeRepository(
+      { repository: "someone/Tiny", revision: "main" },
+      options,
+      new AbortController().signal,
+    );
+    const plan = planCatalogue(model, [{ path: "config.json", sha256: null }]);
+    expect(plan.files.map(({ path }) => path)).toEqual(["config.json"]);
+    expect(() => planCatalogue(model, [{ path: "gone.json", sha256: null }])).toThrow(failure({}));
+  });
+});
+
+describe("parseHubReference", () => {
+  it.each([
+    ["someone/Tiny", { repository: "someone/Tiny", revision: "main" }],
+    [" someone/Tiny@v1.0 ", { repository: "someone/Tiny", revision: "v1.0" }],
+    ["https://huggingface.co/someone/Tiny", { repository: "someone/Tiny", revision: "main" }],
+    ["someone/Tiny@refs/pr/1", { repository: "someone/Tiny", revision: "refs/pr/1" }],
+    ["Tiny", undefined],
+    ["../..", undefined],
+    ["a/b/c", undefined],
+    ["a/b@../c", undefined],
+    ["", undefined],
+  ])("reads %j", (text, reference) => {
+    expect(parseHubReference(text)).toEqual(reference);
+  });
+});
+
+describe("hubEndpoint", () => {
+  it("takes the setting, then the environment, then the hub itself", () => {
+    expect(hubEndpoint("https://mirror.example/hf/", { HF_ENDPOINT: "https://other" })).toBe(
+      "https://mirror.example/hf",
+    );
+    expect(hubEndpoint("", { HF_ENDPOINT: "https://other" })).toBe("https://other");
+    expect(hubEndpoint(" ", {})).toBe("https://huggingface.co");
+  });
+
+  it.each(["file:///x", "huggingface.co", "https://user:word@x"])("refuses %s", (text) => {
+    expect(() => hubEndpoint(text, {})).toThrow(expect.objectContaining({ kind: "InvalidRequest" }) as Error);
+  });
+});
+
+describe("TransferRate", () => {
+  it("is that of the last seconds, unknown at first and after a loss", () => {
+    let now = 0;
+    const rate = new TransferRate(() => now);
+    expect(rate.update(1000)).toBeNull();
+    now = 1000;
+    expect(rate.update(3000)).toBe(2000);
+    for (now = 2000; now <= 10_000; now += 1000) rate.update(3000 + now);
+    expect(rate.update(3000 + now)).toBeCloseTo(1000, -2);
+    expect(rate.update(0)).toBeNull();
+  });
+});
