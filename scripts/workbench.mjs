@@ -63,7 +63,8 @@ export async function openFile(page, path) {
     }
   }
   await page.keyboard.press("Enter");
-  await page.getByRole("tab", { name }).first().waitFor();
+  // The tab is there before its editor takes keys.
+  await page.locator(`.monaco-editor.focused[data-uri$="${encodeURI(name)}"]`).waitFor();
 }
 
 /** Opens the side bar's part of an extension, by its name in the activity bar. */

@@ -19,6 +19,8 @@ export interface HubModel {
   readonly repository: string;
   /** The commit that the revision stands for now. */
   readonly commit: string;
+  /** `model_type` of its configuration; null where the hub does not say. */
+  readonly architecture: string | null;
   /** As the hub names it, e.g. apache-2.0; null where it says nothing. */
   readonly licence: string | null;
   /** Its page, where the licence can be read and accepted. */
@@ -137,12 +139,14 @@ function notUnderstood(what: string): SteerscopeError {
 
 function readModel(value: unknown, repository: string, page: string): HubModel {
   if (!isRecord(value)) throw notUnderstood("no object");
-  const { sha, gated, siblings } = value;
+  const { sha, gated, siblings, config } = value;
+  const type = isRecord(config) ? config["model_type"] : undefined;
   if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) throw notUnderstood("no commit");
   if (!Array.isArray(siblings) || siblings.length > maximumFiles) throw notUnderstood("no list of files");
   return {
     repository,
     commit: sha,
+    architecture: typeof type === "string" ? type : null,
     licence: readLicence(value),
     page,
     isGated: gated !== undefined && gated !== false,

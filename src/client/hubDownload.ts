@@ -9,7 +9,13 @@ import {
   parseDownloadRecord,
   serialiseDownloadRecord,
 } from "../formats/downloadRecord.ts";
-import { companionFiles, weightChoices, type WeightChoice } from "../formats/modelFiles.ts";
+import {
+  checkpointFamilies,
+  companionFiles,
+  isCheckpointFamily,
+  weightChoices,
+  type WeightChoice,
+} from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { bytesOnDisk, downloadFile, unwritable } from "./fileDownload.ts";
 import { lockFolder } from "./folderLock.ts";
@@ -53,8 +59,9 @@ const spareBytes = 64 * 1024 * 1024;
 const stateName = ".plan.json";
 
 /** The sets of weights that a repository offers, the one that the engine takes first. */
-export function offeredWeights(model: HubModel): readonly WeightChoice<HubFile>[] {
-  return weightChoices(model.files);
+export function offeredWeights({ files, architecture }: HubModel): readonly WeightChoice<HubFile>[] {
+  const runsAsCheckpoint = architecture === null || isCheckpointFamily(architecture);
+  return weightChoices(files).filter(({ kind }) => kind === "onnx" || runsAsCheckpoint);
 }
 
 /** All files of a repository's model with one set of weights. Throws DownloadFailed where it holds nothing usable. */
@@ -65,8 +72,7 @@ export function planWeights(model: HubModel, weights: WeightChoice<HubFile> | un
       "DownloadFailed",
       `${model.repository} holds no model that Steerscope can read.`,
       {
-        remedy:
-          "Choose a repository with config.json and either model.safetensors or an ONNX graph of a decoder.",
+        remedy: `Choose a repository with config.json and an ONNX graph of a decoder, or model.safetensors of one of: ${checkpointFamilies.join(", ")}.`,
         detail: model.page,
       },
     );

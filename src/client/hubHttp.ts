@@ -62,7 +62,7 @@ export function hubEndpoint(
 }
 
 /** An address for people and the log: signed addresses carry secrets behind the question mark. */
-export function printableAddress(url: URL): string {
+function printableAddress(url: URL): string {
   return url.origin + url.pathname;
 }
 

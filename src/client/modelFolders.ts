@@ -13,8 +13,10 @@ import {
 } from "../formats/downloadRecord.ts";
 import { readGenaiConfig, readModelConfig, type ModelConfig } from "../formats/modelConfig.ts";
 import {
+  checkpointFamilies,
   companionFiles,
   holdsModel,
+  isCheckpointFamily,
   weightChoices,
   type NamedFile,
   type WeightChoice,
@@ -48,7 +50,7 @@ export interface SearchLimits {
   readonly models: number;
 }
 
-export const defaultLimits: SearchLimits = { depth: 4, folders: 2000, models: 200 };
+const defaultLimits: SearchLimits = { depth: 4, folders: 2000, models: 200 };
 
 const maximumEntries = 5000;
 const maximumConfigBytes = 16 * 1024 * 1024;
@@ -189,11 +191,16 @@ async function modelsOf(
     bytes: [...companions, ...weights.files].reduce((sum, { bytes }) => sum + bytes, 0),
     precision: precisionOf(weights, raw),
     config,
-    problem,
+    problem: problem ?? problemOf(weights, config),
     repository: record?.repository ?? null,
     commit: record?.commit ?? null,
     record,
   }));
+}
+
+function problemOf({ kind }: WeightChoice<SizedFile>, config: ModelConfig | null): string | null {
+  if (kind === "onnx" || config === null || isCheckpointFamily(config.architecture)) return null;
+  return `Checkpoints of the type ${config.architecture.slice(0, 50)} need an ONNX export; without one these run: ${checkpointFamilies.join(", ")}.`;
 }
 
 interface ReadConfig {

@@ -87,7 +87,7 @@ export function valueColumns(raw: string, key: string): { from: number; to: numb
 }
 
 /** Lines (1-based) that belong together, both ways: by pair id, else in order where the sides are equal in number. */
-export function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
+function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
   const loose: Record<ExampleLabel, number[]> = { positive: [], negative: [] };
   const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
   for (const { line, example } of examplesOf(set)) {

@@ -32,6 +32,14 @@ export const onnxNames = Object.keys(onnxPrecisions);
 /** A graph is looked for in the folder itself, then where hub repositories keep it. */
 const onnxFolders = ["", "onnx/"];
 
+/** `model_type` of checkpoints that run without an ONNX graph. */
+export const checkpointFamilies = ["llama", "mistral", "qwen2", "qwen3"] as const;
+export type CheckpointFamily = (typeof checkpointFamilies)[number];
+
+export function isCheckpointFamily(architecture: string): boolean {
+  return checkpointFamilies.some((family) => family === architecture);
+}
+
 const configNames = ["config.json", "genai_config.json"];
 
 /** Everything besides weights that the engine reads. */

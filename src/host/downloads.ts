@@ -94,16 +94,20 @@ export class Downloads implements vscode.Disposable {
       if (isSteerscopeError(error) && error.kind !== "Cancelled") this.#failures.set(reference, error);
       throw error;
     } finally {
-      this.#running.delete(reference);
+      if (this.#running.get(reference) === running) this.#running.delete(reference);
       this.#changed.fire();
     }
   }
 
   /** Stops a download, or all; what was fetched is kept for another attempt. */
   cancel(reference?: string): void {
-    for (const [key, { controller }] of this.#running) {
-      if (reference === undefined || key === reference) controller.abort();
+    for (const [key, { controller, state }] of this.#running) {
+      if (reference !== undefined && key !== reference) continue;
+      controller.abort();
+      // One that waits has nothing to clean up; its turn ends by itself.
+      if (state.isWaiting) this.#running.delete(key);
     }
+    this.#changed.fire();
   }
 
   dispose(): void {

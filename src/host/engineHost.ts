@@ -221,7 +221,8 @@ export class EngineHost implements vscode.Disposable {
   }
 
   #start(): EngineClient {
-    if (this.#disposed !== undefined) throw new SteerscopeError("Cancelled", vscode.l10n.t("The engine was stopped."));
+    if (this.#disposed !== undefined)
+      throw new SteerscopeError("Cancelled", vscode.l10n.t("The engine was stopped."));
     if (this.#client === undefined) {
       const client: EngineClient = new EngineClient({
         enginePath: join(this.#context.extensionPath, "dist", "engine.js"),

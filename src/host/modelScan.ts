@@ -99,10 +99,7 @@ async function readCatalogue(embedded: string): Promise<Pick<Scan, "catalogue" |
 }
 
 /** Where a catalogue model's files are, or would be. */
-export function catalogueFolder(
-  model: CatalogueModel,
-  places: Pick<ScanPlaces, "embedded" | "downloads">,
-): string {
+function catalogueFolder(model: CatalogueModel, places: Pick<ScanPlaces, "embedded" | "downloads">): string {
   return resolve(model.hub === null ? places.embedded : places.downloads, ...modelPath(model));
 }
 

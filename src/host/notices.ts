@@ -41,6 +41,11 @@ export class Notices {
     await this.guard(() => all.find(({ title }) => title === chosen)?.run());
   }
 
+  /** A question with buttons; resolves with the title of the one that was pressed, undefined where it was closed. */
+  async ask(message: string, titles: readonly string[]): Promise<string | undefined> {
+    return vscode.window.showInformationMessage(message, ...titles);
+  }
+
   /** Says what was done; resolves when the message is gone. Nobody waits for it but to test what its buttons do. */
   async showInformation(message: string, actions: readonly NoticeAction[] = []): Promise<void> {
     const titles = actions.map(({ title }) => title);

@@ -1,7 +1,6 @@
 /** From the vectors that are switched on to what the engine steers with. */
 import { checkVectorFits, vectorOfLayer } from "../formats/vectorFile.ts";
 import type { ModelDescription, Steering } from "../shared/engineContract.ts";
-import { formatRecipe } from "../shared/recipe.ts";
 import type { Scope } from "../shared/scope.ts";
 import type { AppliedVector } from "./vectors.ts";
 
@@ -19,14 +18,4 @@ export function steeringOf(
     return layers.map((layer) => ({ layer, vector: vectorOfLayer(file, layer), strength }));
   });
   return { terms, scope };
-}
-
-/** The recipe line of what is switched on; empty where nothing is. */
-export function recipeOf(applied: readonly AppliedVector[], scope: Scope): string {
-  if (applied.length === 0) return "";
-  const terms = applied.map(
-    ({ entry, layers, strength }) =>
-      ({ kind: "add", vector: entry.name, layers, strength, unit: "vector" }) as const,
-  );
-  return formatRecipe({ terms, scope, keepsNorm: false });
 }

@@ -51,6 +51,11 @@ interface Held {
 export class VectorReader {
   #held = new Map<string, Held>();
   readonly #touched = new Set<string>();
+  readonly #log: vscode.LogOutputChannel;
+
+  constructor(log: vscode.LogOutputChannel) {
+    this.#log = log;
+  }
 
   /** The file is read again although it may look as before. */
   touch(uri: vscode.Uri): void {
@@ -96,6 +101,9 @@ export class VectorReader {
         if (name.startsWith(".") || !name.endsWith(vectorExtension)) continue;
         if ((type & vscode.FileType.File) !== 0) found.push(vscode.Uri.joinPath(vectors, name));
       }
+    }
+    if (found.length > maxFiles) {
+      this.#log.warn(`There are ${found.length} vector files; the first ${maxFiles} are shown.`);
     }
     return found.slice(0, maxFiles);
   }

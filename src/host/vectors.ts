@@ -48,7 +48,7 @@ const settleMilliseconds = 50;
 export class Vectors implements vscode.Disposable {
   readonly #state: vscode.Memento;
   readonly #log: vscode.LogOutputChannel;
-  readonly #reader = new VectorReader();
+  readonly #reader: VectorReader;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #asked = new vscode.EventEmitter<VectorEntry>();
@@ -69,6 +69,7 @@ export class Vectors implements vscode.Disposable {
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
     this.#state = context.workspaceState;
     this.#log = log;
+    this.#reader = new VectorReader(log);
     this.#switches = readSwitches(this.#state.get(switchesKey));
     this.#subscriptions = [
       watchSteeringFiles(vectorsFolder, `*${vectorExtension}`, (uri) => {

@@ -2,7 +2,7 @@
  * The main job in a real VS Code with the installed package: examples from the editor, a vector, coloured tokens, steered text.
  * Pictures of each stage are kept in test-artifacts/.
  */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openContainer, openFile, runCommand } from "../../scripts/workbench.mjs";
 import {
   acceptProposals,
@@ -34,18 +34,28 @@ describe.each([
   });
   afterAll(() => window?.close());
 
+  // Each step builds on the one before.
+  let isBroken = false;
+  beforeEach(({ skip }) => {
+    if (isBroken) skip();
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    isBroken = true;
+    await window.picture(name("failed"));
+  });
+
   it("makes an example set", async () => {
     const { page } = window;
     if (hasMouse) await openContainer(page, "Steering");
     else await runCommand(page, "Steering: Focus on Examples View");
-    await page.getByRole("treeitem", { name: /happy-sad/ }).waitFor();
+    await page.getByRole("treeitem", { name: /^Example set happy-sad/ }).waitFor();
     await runCommand(page, "Steering: New Example Set");
-    const input = page.locator(".quick-input-widget input");
-    await input.waitFor();
-    await page.keyboard.press("Control+A");
+    await page.getByText("Name of the new example set").waitFor();
     await page.keyboard.type("scenes");
     await page.keyboard.press("Enter");
-    await page.getByRole("treeitem", { name: /scenes/ }).waitFor();
+    // The view says which set is active.
+    await page.locator(".pane-header", { hasText: "Examples" }).getByText("scenes").waitFor();
   });
 
   it.each(["positive", "negative"])("adds ten %s examples", async (side) => {
@@ -97,7 +107,27 @@ describe.each([
     await until(async () => (await textColours(page)).length === 0, "the colours are gone");
   });
 
-  it("continues a text at the cursor; one undo takes it back", async () => {
+  it("switches the vector on", async () => {
+    const { page } = window;
+    const item = page
+      .getByRole("tree", { name: /Vectors/ })
+      .getByRole("treeitem")
+      .first();
+    const box = item.getByRole("checkbox");
+    if (hasMouse) {
+      await box.click();
+    } else {
+      await runCommand(page, "Steering: Focus on Vectors View");
+      await page.locator(".monaco-list:focus", { hasText: "scenes" }).waitFor();
+      await page.keyboard.press("Home");
+      await page.keyboard.press("Space");
+    }
+    await until(() => box.isChecked(), "the box is checked");
+    await page.locator(".statusbar-item", { hasText: /scenes/ }).waitFor();
+    await window.picture(name("on"));
+  });
+
+  it("continues a text at the cursor, steered; one undo takes it back", async () => {
     const { page } = window;
     await openFile(page, "story.txt");
     const before = await paintedText(page);

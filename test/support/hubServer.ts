@@ -40,6 +40,7 @@ export interface HubContent {
   token?: string;
   licence?: string;
   isGated?: boolean;
+  architecture?: string;
   /** In place of the listing's own sizes. */
   listedSizes?: Readonly<Record<string, number>>;
   /** Lists files without sizes and hashes, as a plain mirror does. */
@@ -204,10 +205,11 @@ export class HubServer {
   }
 
   #listing(): object {
-    const { repository, commit, files, licence, isGated, listedSizes, isPlain } = this.#content;
+    const { repository, commit, files, architecture, licence, isGated, listedSizes, isPlain } = this.#content;
     return {
       id: repository,
       sha: commit,
+      ...(architecture === undefined ? {} : { config: { model_type: architecture } }),
       gated: isGated === true ? "manual" : false,
       tags: licence === undefined ? [] : [`license:${licence}`],
       siblings: [...files].map(([path, { bytes, isLarge }]) => {

@@ -194,40 +194,46 @@ describe("example set lint", () => {
     expect(places).toEqual([...places].sort((a, b) => a - b));
   });
 
-  it("answers every file, with places inside of it and fixes that leave the rest alone", () => {
-    const line = fc.oneof(
-      fc.constantFrom("", "{", '"}', "[1]", '{"label":"positive","text":"a","pair":"1","pair":"2"}'),
-      fc
-        .tuple(
-          fc.constantFrom("positive", "negative", "other"),
-          fc.string(),
-          fc.constantFrom("p", "q", undefined),
-        )
-        .map(([label, text, pair]) => JSON.stringify({ label, text, pair })),
-    );
-    fc.assert(
-      fc.property(fc.array(line, { maxLength: 12 }), (text) => {
-        for (const { line: at, from, to, fixes } of lintExampleSet(parseExampleSet(text.join("\n"), "set"))) {
-          const raw = text[at - 1]!;
-          expect(0 <= from && from <= to && to <= raw.length).toBe(true);
-          for (const { edits } of fixes) {
-            const touched = edits.flatMap(({ from: first, count }) =>
-              Array.from({ length: count }, (_, i) => first + i),
-            );
-            expect(new Set(touched).size).toBe(touched.length);
-            expect(touched.every((each) => each >= 1 && each <= text.length)).toBe(true);
-            const after = apply(text, edits).join("\n");
-            expect(formatExampleSet(parseExampleSet(after, "set"))).toBe(after);
+  it(
+    "answers every file, with places inside of it and fixes that leave the rest alone",
+    { timeout: 60_000 },
+    () => {
+      const line = fc.oneof(
+        fc.constantFrom("", "{", '"}', "[1]", '{"label":"positive","text":"a","pair":"1","pair":"2"}'),
+        fc
+          .tuple(
+            fc.constantFrom("positive", "negative", "other"),
+            fc.string(),
+            fc.constantFrom("p", "q", undefined),
+          )
+          .map(([label, text, pair]) => JSON.stringify({ label, text, pair })),
+      );
+      fc.assert(
+        fc.property(fc.array(line, { maxLength: 12 }), (text) => {
+          for (const { line: at, from, to, fixes } of lintExampleSet(
+            parseExampleSet(text.join("\n"), "set"),
+          )) {
+            const raw = text[at - 1]!;
+            expect(0 <= from && from <= to && to <= raw.length).toBe(true);
+            for (const { edits } of fixes) {
+              const touched = edits.flatMap(({ from: first, count }) =>
+                Array.from({ length: count }, (_, i) => first + i),
+              );
+              expect(new Set(touched).size).toBe(touched.length);
+              expect(touched.every((each) => each >= 1 && each <= text.length)).toBe(true);
+              const after = apply(text, edits).join("\n");
+              expect(formatExampleSet(parseExampleSet(after, "set"))).toBe(after);
+            }
           }
-        }
-      }),
-      { seed: 4, numRuns: 500 },
-    );
-  });
+        }),
+        { seed: 4, numRuns: 150 },
+      );
+    },
+  );
 });
 
 describe("strings of a JSON text", () => {
-  it("are read like JSON.parse does, with the place of each character", () => {
+  it("are read like JSON.parse does, with the place of each character", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.boolean(), (text, isEscaped) => {
         const spelled = JSON.stringify(text);
@@ -243,7 +249,7 @@ describe("strings of a JSON text", () => {
         const places = [...read.offsets];
         expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));
       }),
-      { seed: 4, numRuns: 500 },
+      { seed: 4, numRuns: 150 },
     );
   });
 });

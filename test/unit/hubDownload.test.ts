@@ -273,6 +273,15 @@ describe("a download", () => {
     );
   });
 
+  it("refuses a checkpoint that would need a graph, before its weights are fetched", async () => {
+    content.architecture = "gemma3_text";
+    await expect(download()).rejects.toThrow(remedy("qwen3"));
+    content.files.set("onnx/model.onnx", { bytes: Buffer.from("graph"), isLarge: true });
+    await download();
+    expect(existsSync(join(folder, "model.safetensors"))).toBe(false);
+    expect(readFileSync(join(folder, "onnx/model.onnx"), "utf8")).toBe("graph");
+  });
+
   it("refuses to fill the disk, before it begins", async () => {
     content.listedSizes = { "model.safetensors": 1e15 };
     await expect(download()).rejects.toThrow(

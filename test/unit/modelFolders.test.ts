@@ -101,6 +101,7 @@ describe("findModels", () => {
     ["no JSON", "{", "cannot be read"],
     ["no layers", "{}", "layers"],
     ["an encoder-decoder", JSON.stringify({ is_encoder_decoder: true }), "encoder-decoder"],
+    ["a checkpoint of another family", config.replace('"llama"', '"gemma3"'), "ONNX export"],
     ["an encoder", config.replace("LlamaForCausalLM", "BertForMaskedLM"), "decoder-only"],
   ])("says what is wrong with %s", async (_, text, part) => {
     checkpoint("bad", text);

@@ -2,6 +2,7 @@
  * What a Hugging Face config.json says about a decoder of the llama family. Everything that would change the arithmetic
  * and is not known here is refused by name: a model that is almost right is worse than none.
  */
+import { checkpointFamilies, type CheckpointFamily } from "../../formats/modelFiles.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
 import { inverseFrequencies, type RotaryScaling } from "./rotary.ts";
 
@@ -32,11 +33,9 @@ const families = {
   mistral: { architecture: "MistralForCausalLM" },
   qwen2: { architecture: "Qwen2ForCausalLM" },
   qwen3: { architecture: "Qwen3ForCausalLM" },
-} as const;
+} as const satisfies Record<CheckpointFamily, { readonly architecture: string }>;
 
-type Family = keyof typeof families;
-
-const supported = Object.keys(families).join(", ");
+const supported = checkpointFamilies.join(", ");
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -89,11 +88,11 @@ export function readDecoderConfig(config: unknown): DecoderConfig {
   };
 }
 
-function readFamily(config: Fields): Family {
+function readFamily(config: Fields): CheckpointFamily {
   const type = config["model_type"];
   if (typeof type !== "string") throw corrupt("model_type is missing");
   if (!Object.hasOwn(families, type)) throw unsupported(`its type is ${quote(type)}`);
-  const family = type as Family;
+  const family = type as CheckpointFamily;
   const architectures = config["architectures"] ?? [];
   if (!Array.isArray(architectures)) throw corrupt("architectures is not a list");
   const first: unknown = architectures[0] ?? families[family].architecture;
@@ -115,7 +114,7 @@ function refuseForeignFields(config: Fields): void {
   }
 }
 
-function readHeadDim(config: Fields, family: Family, hidden: number, heads: number): number {
+function readHeadDim(config: Fields, family: CheckpointFamily, hidden: number, heads: number): number {
   // 128 is what transformers takes for qwen3 when nothing is said.
   const headDim = given(config, "head_dim")
     ? wholeNumber(config, "head_dim", 1 << 14)
@@ -168,7 +167,7 @@ function readScaling(parameters: Fields): RotaryScaling {
   }
 }
 
-function readWindows(config: Fields, family: Family, layers: number): (number | null)[] {
+function readWindows(config: Fields, family: CheckpointFamily, layers: number): (number | null)[] {
   const none = Array<null>(layers).fill(null);
   const types: unknown = config["layer_types"] ?? null;
   if (types !== null && (!Array.isArray(types) || types.length !== layers)) {

@@ -4,15 +4,14 @@ import { computeRequest, computedVectorFile, type ComputeSettings } from "../../
 import { exampleSetHash, type ExampleSet } from "../../formats/exampleSet.ts";
 import type { ComputeVectorRequest, ModelDescription, Progress } from "../../shared/engineContract.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
-import { defaultMethod } from "../../shared/methods.ts";
-import {
-  isRepeat,
-  readChoices,
-  spellChoices,
-  type ComputeChoices,
-  type SpelledChoices,
-} from "../computeChoices.ts";
+import { isRepeat, readChoices, type SpelledChoices } from "../computeChoices.ts";
 import { askComputePlan, type ComputePlan } from "../computeFlow.ts";
+import {
+  knownChatTemplate,
+  rememberChatTemplate,
+  rememberChoices,
+  rememberedChoices,
+} from "../computeMemory.ts";
 import type { ExampleSetFile } from "../exampleSets.ts";
 import { commandIds } from "../ids.ts";
 import { requireTrust } from "../notices.ts";
@@ -20,7 +19,6 @@ import { pairProgress } from "../pairProgress.ts";
 import { program } from "../program.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
-import { settings } from "../settings.ts";
 import { workspacePath } from "../steeringFolder.ts";
 import type { VectorEntry } from "../vectors.ts";
 
@@ -45,8 +43,6 @@ export interface ComputeOutcome {
   readonly tokensComputed: number;
 }
 
-const choicesKey = "steering.computeChoices";
-const chatTemplatesKey = "steering.modelsWithChatTemplate";
 /** Nothing that the editor offers changes these. */
 const fixed = { unit: false, seed: 0 } as const;
 
@@ -71,12 +67,12 @@ async function planOf(services: Services, argument: unknown): Promise<ComputePla
     return askComputePlan(services, {
       set,
       suggestName,
-      remembered: (chosen) => remembered(services, chosen),
+      remembered: (chosen) => rememberedChoices(services, chosen),
       hasChatTemplate: (model) => knownChatTemplate(services, model),
     });
   }
   if (set === undefined) throw noSet();
-  const choices = readChoices(argument, remembered(services, set).choices);
+  const choices = readChoices(argument, rememberedChoices(services, set).choices);
   return { set, choices, name: argument.name ?? suggestName(set) };
 }
 
@@ -164,16 +160,13 @@ async function findRepeat(
 }
 
 /** Says that nothing changed since `before`; shows it where that is wanted instead. */
-async function wantsAgain({ vectors }: Services, before: VectorEntry): Promise<boolean> {
+async function wantsAgain({ vectors, notices }: Services, before: VectorEntry): Promise<boolean> {
   const [show, again] = [vscode.l10n.t("Show It"), vscode.l10n.t("Compute Again")];
-  const answer = await vscode.window.showInformationMessage(
-    vscode.l10n.t(
-      "{0} was computed from the same examples, model and settings: nothing has changed since.",
-      before.name,
-    ),
-    show,
-    again,
+  const message = vscode.l10n.t(
+    "{0} was computed from the same examples, model and settings: nothing has changed since.",
+    before.name,
   );
+  const answer = await notices.ask(message, [show, again]);
   if (answer === show) {
     vectors.setCurrent(before.uri);
     vectors.show(before.uri);
@@ -254,55 +247,6 @@ function describeProgress(request: ComputeVectorRequest): (event: Progress) => s
         : vscode.l10n.t("example {0} of {1}", current, total);
     return secondsLeft === null ? place : vscode.l10n.t("{0}, {1} s left", place, secondsLeft);
   };
-}
-
-/** What was chosen for the set last; else the selected model and the settings. */
-function remembered(
-  { context, models }: Services,
-  { uri }: ExampleSetFile,
-): { readonly choices: ComputeChoices; readonly isLast: boolean } {
-  const defaults: ComputeChoices = {
-    model: models.selected(),
-    method: defaultMethod,
-    position: settings.defaultPosition(uri),
-    template: "none",
-  };
-  const last = context.workspaceState.get<Record<string, SpelledChoices>>(choicesKey, {})[workspacePath(uri)];
-  if (last === undefined) return { choices: defaults, isLast: false };
-  try {
-    return { choices: readChoices(last, defaults), isLast: true };
-  } catch {
-    // Stored by another version, with a method that this one does not have.
-    return { choices: defaults, isLast: false };
-  }
-}
-
-async function rememberChoices(
-  { context }: Services,
-  { uri }: ExampleSetFile,
-  choices: ComputeChoices,
-): Promise<void> {
-  const stored = context.workspaceState.get<Record<string, SpelledChoices>>(choicesKey, {});
-  await context.workspaceState.update(choicesKey, {
-    ...stored,
-    [workspacePath(uri)]: spellChoices(choices),
-  });
-}
-
-/** undefined: the model was never loaded. */
-function knownChatTemplate({ context, engine }: Services, model: string): boolean | undefined {
-  if (engine.model?.model === model) return engine.model.hasChatTemplate;
-  return context.globalState.get<Record<string, boolean>>(chatTemplatesKey, {})[model];
-}
-
-async function rememberChatTemplate(
-  { context }: Services,
-  model: string,
-  hasChatTemplate: boolean,
-): Promise<void> {
-  const stored = context.globalState.get<Record<string, boolean>>(chatTemplatesKey, {});
-  if (stored[model] === hasChatTemplate) return;
-  await context.globalState.update(chatTemplatesKey, { ...stored, [model]: hasChatTemplate });
 }
 
 /** `name`, or `name-2` and so on where a vector has it. */

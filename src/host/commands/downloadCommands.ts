@@ -239,7 +239,7 @@ function entryOf({ models }: Services, wanted: Wanted, { model, bytes }: Downloa
 async function confirm(
   { models }: Services,
   entry: ModelEntry,
-  { model, bytes }: DownloadPlan,
+  { model, files, bytes }: DownloadPlan,
 ): Promise<boolean> {
   const go = vscode.l10n.t("Download");
   const show = vscode.l10n.t("Show Licence");
@@ -251,6 +251,9 @@ async function confirm(
       vscode.l10n.t("Licence: {0}", entry.licence ?? vscode.l10n.t("the repository names none")),
       vscode.l10n.t("From: {0}", model.page),
       ...(model.isGated ? [vscode.l10n.t("Its licence must be accepted on that page first.")] : []),
+      ...(files.some(({ path }) => path === "tokenizer.json")
+        ? []
+        : [vscode.l10n.t("It has no tokenizer.json: it cannot read text.")]),
       ...(needsToken ? [vscode.l10n.t("It also needs an access token of your account.")] : []),
     ].join("\n");
     const chosen = await vscode.window.showInformationMessage(

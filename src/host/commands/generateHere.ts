@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { greedySampling, type ModelDescription, type Sampling } from "../../shared/engineContract.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
 import type { TokenInput } from "../../shared/tokenInput.ts";
+import { formatApplied } from "../appliedRecipe.ts";
 import { StreamedInsertion } from "../editor/streamedInsertion.ts";
 import type { Job } from "../engineHost.ts";
 import { contextKeys } from "../ids.ts";
@@ -10,7 +11,7 @@ import { requireTrust } from "../notices.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
 import { settings } from "../settings.ts";
-import { recipeOf, steeringOf } from "../steering.ts";
+import { steeringOf } from "../steering.ts";
 
 /** A token of ordinary text is rarely longer; what is cut beyond it would not fit into the context anyway. */
 const charactersAToken = 12;
@@ -53,7 +54,7 @@ async function generateHere(services: Services, given: GenerateArguments): Promi
   const { document, selection } = editor;
   const applied = vectors.applied();
   const scope = vectors.scope();
-  const recipe = recipeOf(applied, scope);
+  const recipe = applied.length === 0 ? "" : formatApplied(applied, scope);
   const sampling = samplingOf(given, document.uri);
   const prompt = promptBefore(document, selection);
   const ids: number[] = [];

@@ -19,7 +19,6 @@ export function registerVectorsView({ vectors, log }: Services): vscode.Disposab
     manageCheckboxStateManually: true,
     dragAndDropController: provider,
   });
-  // The provider answers from what the store holds; its first read may end after the view asked.
   return vscode.Disposable.from(
     view,
     provider,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 /** Repeats `read` until it gives something true. */
-export async function until(read, what, milliseconds = 60_000) {
+export async function until(read, what, milliseconds = 40_000) {
   const end = Date.now() + milliseconds;
   for (;;) {
     const value = await read();
@@ -107,7 +107,7 @@ export function textColours(page) {
     const colours = new Set();
     for (const element of root?.querySelectorAll(".cdr, .view-line span span") ?? []) {
       const colour = getComputedStyle(element).backgroundColor;
-      if (colour !== "rgba(0, 0, 0, 0)" && !/selected-text|current-line/.test(element.className))
+      if (colour !== "rgba(0, 0, 0, 0)" && !/selected-text|current-line|[hH]ighlight/.test(element.className))
         colours.add(colour);
     }
     return [...colours];
