@@ -4,6 +4,7 @@ import { setTimeout as later } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
 import { EngineClient, type EngineClientOptions } from "../../src/client/engineClient.ts";
+import type { EngineEvent } from "../../src/client/engineProcess.ts";
 import type { EngineMethod, Progress } from "../../src/shared/engineContract.ts";
 
 const enginePath = fileURLToPath(new URL("../fixtures/fakeEngine.mjs", import.meta.url));
@@ -205,6 +206,44 @@ test("an idle process ends, a busy one does not, and the model comes back", asyn
     expect(isRunning(first)).toBe(false);
   }, 20_000);
   expect(await made.engine.describe()).toMatchObject({ model: "stories" });
+});
+
+test("starts, log lines and ends are told, a crash apart from an end that was asked for", async () => {
+  const events: EngineEvent[] = [];
+  const made = client({ onEvent: (event) => events.push(event) });
+  await expect(call(made, "generate", { input: "abort" })).rejects.toMatchObject({ kind: "EngineCrashed" });
+  await made.engine.hello();
+  const second = made.pid;
+  await made.dispose();
+  await vi.waitFor(() => {
+    expect(events.filter(({ kind }) => kind === "ended")).toHaveLength(2);
+  });
+  const [first] = events;
+  const withoutLog = events.filter(({ kind }) => kind !== "log");
+  expect(withoutLog).toMatchObject([
+    { kind: "started" },
+    { kind: "ended", crash: { kind: "EngineCrashed" }, processId: (first as { processId: number }).processId },
+    { kind: "started", processId: second },
+    { kind: "ended", crash: null, processId: second },
+  ]);
+  expect(events).toContainEqual({
+    kind: "log",
+    level: "info",
+    text: "native library says: out of memory",
+  });
+});
+
+test("other options count when a process starts next, the idle time at once", async () => {
+  const made = client({ threads: 1 });
+  const options = async (): Promise<unknown> =>
+    JSON.parse(((await call(made, "describe")) as { options: string }).options);
+  expect(await options()).toMatchObject({ threads: 1 });
+  const first = made.pid;
+  made.configure({ threads: 3, activationCacheLimitBytes: 5000, idleMilliseconds: 50 });
+  await vi.waitFor(() => {
+    expect(isRunning(first)).toBe(false);
+  }, 20_000);
+  expect(await options()).toMatchObject({ threads: 3, activationCacheLimitBytes: 5000 });
 });
 
 test("dispose rejects what waits, ends the process and leaves no listener on the signal", async () => {

@@ -51,7 +51,7 @@ test("home folders, passwords and tokens are left out wherever they stand", () =
     "/home/ann",
   );
   expect(text).toContain('["~/models","/data/models"]');
-  expect(text).toContain('"https://…@mirror.example/hf"');
+  expect(text).toContain("https://…@mirror.example/hf");
   expect(text).toContain("- last crash: ~/.cache broke with hf_…");
   expect(text).not.toMatch(/ann|secret|abcdef/);
 });
