@@ -7,7 +7,7 @@ import { defaultModel, modelOption, type Command, type Run } from "./command.ts"
 import { formatEffect, readPrompts, scoreCompletions } from "./completionScores.ts";
 import { usesColours } from "./context.ts";
 import { bold, dim, figure, printable } from "./text.ts";
-import { readVectorRequest, useVector, vectorOptions } from "./vectorInput.ts";
+import { readVectorRequest, useVector, vectorOptions, vectorTemplateOption } from "./vectorInput.ts";
 
 export const generateCommand: Command = {
   name: "generate",
@@ -21,11 +21,7 @@ export const generateCommand: Command = {
     },
     ...vectorOptions,
     ...modelOption,
-    template: {
-      type: "string",
-      value: "name",
-      help: "none or chat. Default: what the vector was computed with.",
-    },
+    ...vectorTemplateOption,
     "max-tokens": { type: "string", value: "n", help: `Default: ${greedySampling.maxTokens}.` },
     temperature: { type: "string", value: "x", help: "0 takes the likeliest token. Default: 0." },
     "top-k": { type: "string", value: "n", help: "Only the k likeliest tokens. Default: 0, off." },

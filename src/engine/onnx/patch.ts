@@ -20,7 +20,7 @@ import {
   type GraphLayout,
   type WeightPrecision,
 } from "./provenance.ts";
-import { findResidualStream, type ResidualStream } from "./residual.ts";
+import { findResidualStream, type ExpectedShape, type ResidualStream } from "./residual.ts";
 import { ModelRewriter, type EditedNode, type GraphEdit } from "./rewrite.ts";
 import { GraphScope } from "./scope.ts";
 import type { ByteSource } from "./wire.ts";
@@ -65,15 +65,7 @@ const oldestOpset = 11;
  */
 export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchOptions): PatchedGraph {
   const { graph } = model;
-  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
-    throw unsupported("It has been patched for steering before.", "Choose the original file.");
-  }
-  const scope = new GraphScope(graph);
-  const ends = readInterface(scope, options.headDim);
-  const decoder = findDecoder(scope, ends, options);
-  const opset = model.opsets.get("") ?? 0;
-  if (opset < oldestOpset)
-    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  const { ends, decoder, opset } = examine(model, options);
   const shape: InstrumentShape = {
     layers: options.layers,
     hidden: options.hidden,
@@ -114,6 +106,29 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
   };
 }
 
+/** Throws what `patchGraph` throws for a graph that no configuration can make steerable. */
+export function checkSteerable(model: OnnxModel): void {
+  examine(model, null);
+}
+
+/** `expected`: null before the configuration is known. */
+function examine(
+  model: OnnxModel,
+  expected: (ExpectedShape & { readonly headDim: number }) | null,
+): { readonly ends: DecoderInterface; readonly decoder: Decoder; readonly opset: number } {
+  const { graph } = model;
+  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
+    throw unsupported("It has been patched for steering before.", "Choose the original file.");
+  }
+  const scope = new GraphScope(graph);
+  const ends = readInterface(scope, expected?.headDim ?? 0);
+  const decoder = findDecoder(scope, ends, expected);
+  const opset = model.opsets.get("") ?? 0;
+  if (opset < oldestOpset)
+    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  return { ends, decoder, opset };
+}
+
 const dynamicQuantisationWarning =
   "This model quantises activations to 8 bits by call: what a token's activations are depends on the other tokens of the call. Do not compute vectors with it; use an fp32, fp16 or q4 variant.";
 
@@ -130,7 +145,7 @@ interface Decoder {
 }
 
 /** The graph itself, or the two branches of an `If` on `use_cache_branch` (merged decoders). */
-function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: PatchOptions): Decoder {
+function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: ExpectedShape | null): Decoder {
   const branching = scope.producer(ends.logits.name);
   if (branching?.operator === "If") return mergedDecoder(scope, branching, ends, expected);
   const stream = findResidualStream(
@@ -158,7 +173,7 @@ function mergedDecoder(
   scope: GraphScope,
   branching: OnnxNode,
   ends: DecoderInterface,
-  expected: PatchOptions,
+  expected: ExpectedShape | null,
 ): Decoder {
   const place = (output: string): number => branching.outputs.indexOf(output);
   const cachePlaces = ends.cache.map((cache) => place(cache.output));
