@@ -47,7 +47,7 @@ export const generateCommand: Command = {
   notes: [
     "Each --strength is a variant; all of them and the unsteered text are written in one batch.",
     `The scope is ${formatScope(defaultScope)} unless said otherwise: the last token of the prompt and what follows.`,
-    'Example: steerscope generate --vector happy.safetensors --strength -4 --strength 4 --prompt "One day, Lily"',
+    'Example: steerscope generate --vector happy.safetensors --layer 3 --strength -2 --strength 2 --prompt "One day, Lily"',
   ],
   prepare(values) {
     if (values.positionals.length > 0) {
@@ -106,7 +106,7 @@ export const generateCommand: Command = {
         vector === null || request === null || prompts.length === 0
           ? null
           : await scoreCompletions(run, description, vector, request, prompts, { template: form, sampling });
-      if (effect !== null) writer.paragraph(formatEffect(effect, prompts.length));
+      if (effect !== null) writer.paragraph(formatEffect(effect));
       return {
         text: null,
         json: {

@@ -145,7 +145,9 @@ export class ModelSession {
     const cache = step.cache ?? emptyCache(this.model.graph.cache, batch, 0);
     const feeds = this.#feeds(step, cache);
     const fetches = this.#fetches(step, cache);
-    const outputs = await this.#session.run(feeds, fetches);
+    const outputs = await this.#session.run(feeds, fetches).catch((error: unknown) => {
+      throw runError(error);
+    });
     const { logits } = this.model.graph;
     return {
       pooled: step.pool ? float32Of(outputs[graphNames.readOut]) : nothing,
@@ -278,9 +280,20 @@ function checkInputs(session: InferenceSession, graph: PatchedGraph): void {
   }
 }
 
+const outOfMemory = /bad_alloc|allocat/i;
+
+/** What onnxruntime threw in a run; where it is not about memory, our own mistake. */
+function runError(error: unknown): unknown {
+  if (!(error instanceof Error) || !outOfMemory.test(error.message)) return error;
+  return new SteerscopeError("OutOfMemory", "There is not enough memory for this.", {
+    remedy: "Close other programs, shorten the texts, or ask for fewer variants at once.",
+    detail: error.message,
+  });
+}
+
 function loadError(error: unknown): SteerscopeError {
   const detail = error instanceof Error ? error.message : String(error);
-  if (/bad_alloc|allocat/i.test(detail)) {
+  if (outOfMemory.test(detail)) {
     return new SteerscopeError("OutOfMemory", "There is not enough memory to load this model.", {
       remedy: "Close other programs, or choose a smaller or more strongly quantised model.",
       detail,
