@@ -26,7 +26,7 @@ export const activationsCommand: Command = {
   },
   notes: [
     "resid is F32 [layers + 1, tokens, hidden]: row 0 enters block 0, row L + 1 leaves block L, after steering there.",
-    "logits is F32 [tokens, vocabulary]; ids is I32 [tokens]. The scope is all unless said otherwise.",
+    "logits is F32 [tokens, vocabulary]; ids is I32 [tokens]. The scope is all unless said otherwise; one --strength only.",
     'Example: steerscope activations --prompt "Once upon a time" --logits --out once.safetensors',
   ],
   prepare(values) {

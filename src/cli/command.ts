@@ -32,7 +32,7 @@ export const commonOptions: OptionSpecs = {
   "cache-folder": {
     type: "string",
     value: "folder",
-    help: "Downloads, patched graphs, activations. Default: $STEERSCOPE_CACHE or the platform's cache folder.",
+    help: "Models that were downloaded, activations. Default: $STEERSCOPE_CACHE or the platform's cache folder.",
   },
   threads: { type: "string", value: "n", help: "Threads of one operator. Default: the runtime's choice." },
   verbose: { type: "boolean", help: "Print the technical detail of an error." },

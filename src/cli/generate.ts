@@ -7,7 +7,7 @@ import { defaultModel, modelOption, type Command, type Run } from "./command.ts"
 import { formatEffect, readPrompts, scoreCompletions } from "./completionScores.ts";
 import { usesColours } from "./context.ts";
 import { bold, dim, figure, printable } from "./text.ts";
-import { readVectorRequest, useVector, vectorOptions } from "./vectorInput.ts";
+import { readVectorRequest, useVector, vectorOptions, vectorTemplateOption } from "./vectorInput.ts";
 
 export const generateCommand: Command = {
   name: "generate",
@@ -21,11 +21,7 @@ export const generateCommand: Command = {
     },
     ...vectorOptions,
     ...modelOption,
-    template: {
-      type: "string",
-      value: "name",
-      help: "none or chat. Default: what the vector was computed with.",
-    },
+    ...vectorTemplateOption,
     "max-tokens": { type: "string", value: "n", help: `Default: ${greedySampling.maxTokens}.` },
     temperature: { type: "string", value: "x", help: "0 takes the likeliest token. Default: 0." },
     "top-k": { type: "string", value: "n", help: "Only the k likeliest tokens. Default: 0, off." },
@@ -51,7 +47,7 @@ export const generateCommand: Command = {
   notes: [
     "Each --strength is a variant; all of them and the unsteered text are written in one batch.",
     `The scope is ${formatScope(defaultScope)} unless said otherwise: the last token of the prompt and what follows.`,
-    'Example: steerscope generate --vector happy.safetensors --strength -4 --strength 4 --prompt "One day, Lily"',
+    'Example: steerscope generate --vector happy.safetensors --layer 3 --strength -2 --strength 2 --prompt "One day, Lily"',
   ],
   prepare(values) {
     if (values.positionals.length > 0) {
@@ -110,7 +106,7 @@ export const generateCommand: Command = {
         vector === null || request === null || prompts.length === 0
           ? null
           : await scoreCompletions(run, description, vector, request, prompts, { template: form, sampling });
-      if (effect !== null) writer.paragraph(formatEffect(effect, prompts.length));
+      if (effect !== null) writer.paragraph(formatEffect(effect));
       return {
         text: null,
         json: {

@@ -10,7 +10,7 @@ import { usesColours } from "./context.ts";
 import { measureCsv, measureLegend, measureTable } from "./measureTable.ts";
 import { projectionCsv, projectionTable, type Projections } from "./projectionTable.ts";
 import { csvLine, figure, table } from "./text.ts";
-import { readVectorFile } from "./vectorInput.ts";
+import { readVectorFile, vectorTemplateOption } from "./vectorInput.ts";
 
 export const inspectCommand: Command = {
   name: "inspect",
@@ -23,11 +23,7 @@ export const inspectCommand: Command = {
       help: "Project every token of this text on the vector of each layer.",
     },
     prompt: { type: "string", value: "text", help: "What precedes the text." },
-    template: {
-      type: "string",
-      value: "name",
-      help: "none or chat. Default: what the vector was computed with.",
-    },
+    ...vectorTemplateOption,
     ...modelOption,
     layer: {
       type: "string",

@@ -38,6 +38,15 @@ export const vectorOptions: OptionSpecs = {
   },
 };
 
+/** Of commands that take the vector's own template unless told otherwise. */
+export const vectorTemplateOption: OptionSpecs = {
+  template: {
+    type: "string",
+    value: "name",
+    help: "none or chat. Default: what the vector was computed with.",
+  },
+};
+
 /** What was asked for; the file is not read yet. */
 export interface VectorRequest {
   readonly path: string;

@@ -41,7 +41,7 @@ export async function writeFileAtomically(
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     const existing = await stat(target).catch(() => null);
     if (existing !== null && !existing.isFile() && !existing.isDirectory()) {
       await writeFile(target, data);
@@ -67,12 +67,36 @@ export async function writeFileAtomically(
   return true;
 }
 
+/**
+ * Makes an absolute folder and those above it. Node's own `recursive` never ends where a file system answers ENOENT to
+ * everything, as /proc does.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && dirname(folder) !== folder) {
+      await makeFolder(dirname(folder));
+      await mkdir(folder).catch(orFolder(folder));
+    } else await orFolder(folder)(error);
+  }
+}
+
+/** Swallows that a folder is there already, as another process may have made it. */
+function orFolder(folder: string): (error: unknown) => Promise<void> {
+  return async (error) => {
+    const existing = await stat(folder).catch(() => null);
+    if (existing?.isDirectory() !== true) throw error;
+  };
+}
+
 /** Finds out before a long job that its result could not be written; makes its folder. Throws FileUnwritable. */
 export async function checkWritable(path: string): Promise<void> {
   try {
     const existing = await stat(path).catch(() => null);
     if (existing?.isDirectory()) throw new Error("it is a folder");
-    await mkdir(dirname(resolve(path)), { recursive: true });
+    await makeFolder(dirname(resolve(path)));
     await access(existing === null || existing.isFile() ? dirname(resolve(path)) : path, constants.W_OK);
   } catch (error) {
     throw unwritable(path, error);
@@ -83,7 +107,7 @@ export async function checkWritable(path: string): Promise<void> {
 export async function checkFolderWritable(folder: string): Promise<void> {
   const probe = join(folder, `.probe-${randomBytes(6).toString("hex")}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await writeFile(probe, "");
     await unlink(probe);
   } catch (error) {

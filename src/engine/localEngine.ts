@@ -1,7 +1,5 @@
 /** The engine contract on this machine: one model in one onnxruntime session, one job at a time. */
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   activationsFolder,
   engineContractVersion,
@@ -18,25 +16,18 @@ import type { AsyncEngine, JobContext } from "./asyncEngine.ts";
 import { capture, type CaptureResult } from "./capture.ts";
 import { computeVector } from "./computeVector.ts";
 import { generate } from "./generate.ts";
-import { hashFile } from "./hashFile.ts";
 import { readEveryToken } from "./everyToken.ts";
-import { listModels, resolveModelFolder } from "./models/catalogue.ts";
+import { loadModel, type LoadedModel } from "./loadedModel.ts";
+import { listModels, type ModelRoots } from "./models/catalogue.ts";
 import { logLikelihood, scoreChoices } from "./scores.ts";
-import { runSelfTest } from "./selfTest.ts";
-import { ModelSession } from "./session.ts";
+import type { ModelSession } from "./session.ts";
 import { checkSteering } from "./steeringRows.ts";
-import { loadTokenizer, readEndOfSequence, type TextTokenizer } from "./text/tokenizer.ts";
+import type { TextTokenizer } from "./text/tokenizer.ts";
 
 /** Enough for some 30,000 examples of a 135M model; the oldest go first. */
 const defaultActivationCacheLimitBytes = 2 * 1024 ** 3;
 /** Bounds what one call can ask for. */
 const maximumInputs = 100_000;
-
-interface LoadedModel {
-  readonly session: ModelSession;
-  readonly tokenizer: TextTokenizer | null;
-  readonly description: ModelDescription;
-}
 
 /** An engine for one process. Nothing is loaded until the first call that needs it. */
 export function createLocalEngine(options: EngineProcessOptions): AsyncEngine {
@@ -72,68 +63,16 @@ class LocalEngine {
     this.#cache = ActivationCache.open(join(options.cacheFolder, activationsFolder), this.#cacheLimitBytes);
   }
 
-  get roots(): { embedded: string; downloads: string } {
+  get roots(): ModelRoots {
     return { embedded: this.#options.embeddedModels, downloads: join(this.#options.cacheFolder, "models") };
   }
 
-  async load({ model }: EngineRequest<"load">, { progress }: JobContext): Promise<ModelDescription> {
+  async load({ model }: EngineRequest<"load">, context: JobContext): Promise<ModelDescription> {
     if (this.#loaded?.description.model === model) return this.#loaded.description;
     await this.unload();
-    const started = performance.now();
-    const stage = (done: number): void => {
-      progress({ kind: "step", stage: "Loading the model", done, total: 3, unit: "steps" });
-    };
-    stage(0);
-    const resolved = resolveModelFolder(model, this.roots);
-    const session = await ModelSession.open(resolved.folder, { threads: this.#options.threads ?? 0 });
-    try {
-      stage(1);
-      const { folder } = session;
-      const tokenizer = existsSync(join(folder, "tokenizer.json")) ? await loadTokenizer(folder) : null;
-      const selfTest = await runSelfTest(session);
-      stage(2);
-      const failed = selfTest.checks.filter(({ passed }) => !passed);
-      if (failed.length > 0) {
-        throw new SteerscopeError(
-          "SelfTestFailed",
-          `This model cannot be steered correctly: ${failed.map(({ name }) => name).join("; ")} does not hold.`,
-          {
-            remedy: "Use another export of the model; fp32 is the safest.",
-            detail: JSON.stringify(selfTest.checks),
-          },
-        );
-      }
-      const { graph, config } = session;
-      this.#loaded = {
-        session,
-        tokenizer,
-        description: {
-          model,
-          name: resolved.id ?? basename(resolved.folder),
-          architecture: config.architecture,
-          layers: graph.layers,
-          hidden: config.hidden,
-          vocabulary: config.vocabulary,
-          contextLength: config.contextLength,
-          precision: graph.precision,
-          layout: session.layout,
-          modelHash: await this.#modelHash(session),
-          revision: resolved.revision,
-          tokenizerHash: tokenizer?.hash ?? null,
-          hasChatTemplate: tokenizer?.hasChatTemplate ?? false,
-          beginOfSequenceId: tokenizer?.beginOfSequenceId ?? null,
-          endOfSequenceIds: readEndOfSequence(folder),
-          warnings: graph.warnings,
-          selfTest,
-          loadMilliseconds: performance.now() - started,
-        },
-      };
-      stage(3);
-      return this.#loaded.description;
-    } catch (error) {
-      await session.release();
-      throw error;
-    }
+    const { cacheFolder, threads = 0 } = this.#options;
+    this.#loaded = await loadModel(model, { roots: this.roots, cacheFolder, threads }, context);
+    return this.#loaded.description;
   }
 
   async unload(): Promise<null> {
@@ -369,13 +308,6 @@ class LocalEngine {
         progress({ kind: "step", stage: "Reading activations", done, total, unit: "tokens" });
       },
     });
-  }
-
-  /** Over the graph as it runs and every file it takes weights from: large files are hashed once and remembered. */
-  async #modelHash(session: ModelSession): Promise<string> {
-    const hash = createHash("sha256").update(session.graph.bytes);
-    for (const file of session.files) hash.update(await hashFile(file, this.#options.cacheFolder));
-    return hash.digest("hex");
   }
 }
 

@@ -1,9 +1,8 @@
 /** Log-likelihoods under teacher forcing and two-choice scores, steered or not. */
 import type { ChoiceScores, Steering } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { checkIds, prefill } from "./prefill.ts";
+import { checkIds, readChunks } from "./prefill.ts";
 import type { ModelSession } from "./session.ts";
-import { SteeringRows } from "./steeringRows.ts";
 import { sumOfExponentials } from "./sumOfExponentials.ts";
 import { sharedPrefix } from "./tokenTrie.ts";
 
@@ -29,7 +28,7 @@ export async function logLikelihood(
     readonly signal: AbortSignal;
   },
 ): Promise<Float32Array> {
-  const window = session.config.contextLength;
+  const window = session.model.config.contextLength;
   const stride = Math.min(options.stride, window);
   if (!Number.isInteger(stride) || stride < 1) {
     throw new SteerscopeError("InvalidRequest", "The stride must be a whole number of tokens, at least 1.");
@@ -40,14 +39,10 @@ export async function logLikelihood(
   for (let begin = 0; scored < scores.length; begin += stride) {
     const part = ids.subarray(begin, begin + window);
     const firstTarget = scored + 1 - begin;
-    const steering =
-      options.steering && new SteeringRows(session, [options.steering], options.promptLength - begin);
-    await prefill(session, {
+    await readChunks(session, {
       ids: part,
-      cache: null,
-      steering,
-      keepCache: false,
-      capacity: part.length,
+      steering: options.steering,
+      promptLength: options.promptLength - begin,
       signal: options.signal,
       // The logits of token t score token t + 1.
       request: (start, tokens) => ({
@@ -110,13 +105,9 @@ export async function scoreChoices(
   const ids = choices[0]!.subarray(0, shared);
   checkIds(session, ids);
   let logits = new Float32Array(0);
-  await prefill(session, {
+  await readChunks(session, {
+    ...options,
     ids,
-    cache: null,
-    steering: options.steering && new SteeringRows(session, [options.steering], options.promptLength),
-    keepCache: false,
-    capacity: ids.length,
-    signal: options.signal,
     request: (start, tokens) =>
       start + tokens === ids.length ? { logitRows: Int32Array.of(tokens - 1) } : {},
     onChunk: (result) => {

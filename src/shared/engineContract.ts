@@ -307,7 +307,7 @@ export type EngineResult<M extends EngineMethod> = ReturnType<EngineApi[M]>;
 export interface EngineProcessOptions {
   /** Folder that holds the models that ship with the program, one folder each. */
   readonly embeddedModels: string;
-  /** Folder for downloads, patched graphs and activations; all of it can be rebuilt. */
+  /** Folder of downloaded models and of activations; all of it can be made again. */
   readonly cacheFolder: string;
   /** Threads of one operator; 0 or left out: the runtime's choice. */
   readonly threads?: number;

@@ -2,6 +2,8 @@
  * Milliseconds that each method takes from cached activations (no model): best of five on 1,000 synthetic pairs of
  * 30 layers x 576. Prints one JSON object.
  */
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const pairs = 1000;
@@ -10,7 +12,7 @@ const hidden = 576;
 
 async function importTypeScript(contents) {
   const bundle = await build({
-    stdin: { contents, resolveDir: import.meta.dirname, loader: "ts" },
+    stdin: { contents, resolveDir: dirname(fileURLToPath(import.meta.url)), loader: "ts" },
     bundle: true,
     write: false,
     format: "esm",

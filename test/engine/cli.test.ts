@@ -1,24 +1,21 @@
 /** The command line as it ships: dist/cli.js with dist/engine.js and the embedded model. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { examplesOf, pairExamples, parseExampleSet } from "../../src/formats/exampleSet.ts";
 import { parseSafetensorsHeader, readFloat32 } from "../../src/formats/safetensors.ts";
 import { parseVectorFile } from "../../src/formats/vectorFile.ts";
+import { builtFile, repository } from "./support/engine.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = join(root, "dist/cli.js");
-const happySad = join(root, "examples/sets/happy-sad.jsonl");
+const cli = builtFile("cli.js");
+const happySad = join(repository, "examples/sets/happy-sad.jsonl");
 const prompt = "One day, Lily went to the park.";
 
 let folder = "";
 
 beforeAll(() => {
-  if (!existsSync(cli))
-    execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "ignore" });
   folder = mkdtempSync(join(tmpdir(), "steerscope-cli-"));
 });
 afterAll(() => {
@@ -59,7 +56,7 @@ describe("the example sets", () => {
     ["happy-sad", 48],
     ["calm-alarm", 16],
   ])("%s: sound, paired throughout, no text twice", (name, least) => {
-    const set = parseExampleSet(readFileSync(join(root, `examples/sets/${name}.jsonl`), "utf8"), name);
+    const set = parseExampleSet(readFileSync(join(repository, `examples/sets/${name}.jsonl`), "utf8"), name);
     expect(set.problems).toEqual([]);
     const { positive, negative, pairs } = pairExamples(set);
     expect(positive.length).toBeGreaterThanOrEqual(least);
@@ -136,7 +133,7 @@ describe("on the embedded model", () => {
 });
 
 test("token ids and a folder of checkpoint and config are enough for activations", async () => {
-  const model = join(root, "test/fixtures/decoder-graphs/safetensors/llama");
+  const model = join(repository, "test/fixtures/decoder-graphs/safetensors/llama");
   const out = join(folder, "ids.safetensors");
   await runJson("activations", "--model", model, "--ids", "1,5,9", "--logits", "--out", out);
   const bytes = readFileSync(out);

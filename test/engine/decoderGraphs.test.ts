@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { greedySampling } from "../../src/shared/engineContract.ts";
 import {
   fixtures,
   largestDifference,
@@ -108,16 +109,7 @@ describe("decoder graphs", () => {
     });
 
     it("decodes unsteered and steered rows in one batch as in two", async () => {
-      const sampling = {
-        maxTokens: 5,
-        temperature: 0,
-        topK: 0,
-        topP: 1,
-        minP: 0,
-        repetitionPenalty: 1,
-        seed: 0,
-        stop: [],
-      };
+      const sampling = { ...greedySampling, maxTokens: 5 };
       const strong = steerEverywhere(1, reference["v"]!.data, 4);
       const both = await test.call("generate", {
         input,

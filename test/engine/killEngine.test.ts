@@ -1,5 +1,5 @@
 /** The real engine process, killed at random moments of real work: what waits is told, nothing is damaged, work goes on. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EngineClient } from "../../src/client/engineClient.ts";
 import { greedySampling, type EngineResult } from "../../src/shared/engineContract.ts";
 import { SeededRandom } from "../../src/steering/random.ts";
-import { embeddedModels, largestDifference, repository } from "./support/engine.ts";
+import { builtFile, embeddedModels, largestDifference, repository } from "./support/engine.ts";
 
 const kills = 50;
-const enginePath = join(repository, "dist/engine.js");
+const enginePath = builtFile("engine.js");
 const stories = (
   JSON.parse(readFileSync(join(repository, "test/fixtures/tinystories-1000.json"), "utf8")) as string[]
 )
@@ -35,7 +35,6 @@ describe("killing the engine", () => {
   let expectedRows: Float32Array;
   let expectedText: string;
   beforeAll(async () => {
-    expect(existsSync(enginePath)).toBe(true);
     cacheFolder = mkdtempSync(join(tmpdir(), "steerscope-kill-"));
     client = new EngineClient({ enginePath, embeddedModels, cacheFolder, threads: 2 });
     await client.engine.load({ model: "stories15m" });

@@ -75,24 +75,37 @@ const options = { signal: new AbortController().signal, onProgress: (): void => 
 
 describe("measureCompletionEffect", () => {
   it("finds exactly what the vector adds, and less along random directions of the same norm", async () => {
-    const { effects, unsteered } = await measureCompletionEffect(echoEngine(true), request, options);
-    expect(unsteered).toBe(0);
-    expect(effects.map(({ control, strength }) => [control, strength])).toEqual([
-      [false, -2],
-      [false, 2],
-      [true, -2],
-      [true, 2],
-    ]);
-    expect(effects[0]!.change).toBeCloseTo(-6, 5);
-    expect(effects[1]!.change).toBeCloseTo(6, 5);
-    expect(effects[1]!.interval).toEqual({ low: effects[1]!.change, high: effects[1]!.change });
-    expect(Math.abs(effects[2]!.change)).toBeLessThan(6);
-    expect(effects[3]!.change).toBeCloseTo(-effects[2]!.change, 5);
+    const {
+      vector: own,
+      controls,
+      unsteered,
+      rank,
+      prompts,
+    } = await measureCompletionEffect(echoEngine(true), request, options);
+    expect([unsteered, prompts, rank]).toEqual([0, 3, 1]);
+    expect(own.strengths.map(({ strength }) => strength)).toEqual([-2, 2]);
+    expect(own.strengths[0]!.change).toBeCloseTo(-6, 5);
+    expect(own.strengths[1]!.change).toBeCloseTo(6, 5);
+    expect(own.strengths[1]!.interval).toEqual({
+      low: own.strengths[1]!.change,
+      high: own.strengths[1]!.change,
+    });
+    expect(own.movesAsIntended).toBe(true);
+    expect(own.response).toBeCloseTo(12, 4);
+    expect(controls).toHaveLength(3);
+    for (const { strengths, response } of controls) {
+      expect(Math.abs(response)).toBeLessThan(12);
+      expect(strengths[1]!.change).toBeCloseTo(-strengths[0]!.change, 5);
+    }
   });
 
-  it("finds nothing in a model that does not respond", async () => {
-    const { effects } = await measureCompletionEffect(echoEngine(false), request, options);
-    for (const { change } of effects) expect(change).toBe(0);
+  it("finds nothing in a model that does not respond, and says that chance does as much", async () => {
+    const effect = await measureCompletionEffect(echoEngine(false), request, options);
+    for (const { strengths } of [effect.vector, ...effect.controls]) {
+      for (const { change } of strengths) expect(change).toBe(0);
+    }
+    expect(effect.vector.movesAsIntended).toBe(false);
+    expect(effect.rank).toBe(4);
   });
 });
 

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ActivationCache } from "../../src/engine/activationCache.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   checkFolderWritable,
@@ -79,4 +80,25 @@ test("places that can be written, and others", async () => {
   writeFileSync(join(folder, "file"), "");
   await expect(checkWritable(folder)).rejects.toThrow(failure("FileUnwritable"));
   await expect(checkFolderWritable(join(folder, "file", "x"))).rejects.toThrow(failure("FileUnwritable"));
+});
+
+test.skipIf(process.platform !== "linux")(
+  "a file system that has no place for a folder is told, not asked for ever",
+  async () => {
+    await expect(checkFolderWritable("/proc/steerscope/cache")).rejects.toEqual(failure("FileUnwritable"));
+    await expect(writeFileAtomically("/proc/steerscope/file", "x")).rejects.toEqual(
+      failure("FileUnwritable"),
+    );
+    expect(() => ActivationCache.open("/proc/steerscope/cache", 1e6)).toThrow(failure("FileUnwritable"));
+  },
+);
+
+test("folders are made at any depth, also by two at once", async () => {
+  const deep = join(folder, "a/b/c");
+  await Promise.all([
+    checkFolderWritable(deep),
+    checkFolderWritable(deep),
+    checkFolderWritable(join(deep, "d")),
+  ]);
+  expect(readdirSync(deep)).toEqual(["d"]);
 });

@@ -292,10 +292,11 @@ function parseShape(parser: Parser, range: ByteRange): (number | string)[] {
   return dims;
 }
 
-/** FunctionProto: kept as it is; its nodes are walked for the sake of their external data. */
+/** FunctionProto: kept as it is; its nodes and default attributes are walked for the sake of their external data. */
 function checkFunction(parser: Parser, range: ByteRange): void {
   for (const field of scan(parser, range)) {
     if (field.number === 7) parseNode(parser, message(field), 0);
+    else if (field.number === 11) parseAttribute(parser, message(field), 0);
   }
 }
 

@@ -20,7 +20,7 @@ import {
   type GraphLayout,
   type WeightPrecision,
 } from "./provenance.ts";
-import { findResidualStream, type ResidualStream } from "./residual.ts";
+import { findResidualStream, type ExpectedShape, type ResidualStream } from "./residual.ts";
 import { ModelRewriter, type EditedNode, type GraphEdit } from "./rewrite.ts";
 import { GraphScope } from "./scope.ts";
 import type { ByteSource } from "./wire.ts";
@@ -30,8 +30,6 @@ export { graphNames, type CacheTensor };
 export interface PatchOptions {
   /** What the original file is called, relative to the folder of weights; "" when its weights are to be copied. */
   readonly weightsFile: string;
-  /** External files that are called otherwise than the original says. */
-  readonly externalNames?: ReadonlyMap<string, string>;
   /** What config.json says. */
   readonly hidden: number;
   readonly layers: number;
@@ -67,15 +65,7 @@ const oldestOpset = 11;
  */
 export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchOptions): PatchedGraph {
   const { graph } = model;
-  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
-    throw unsupported("It has been patched for steering before.", "Choose the original file.");
-  }
-  const scope = new GraphScope(graph);
-  const ends = readInterface(scope, options.headDim);
-  const decoder = findDecoder(scope, ends, options);
-  const opset = model.opsets.get("") ?? 0;
-  if (opset < oldestOpset)
-    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  const { ends, decoder, opset } = examine(model, options);
   const shape: InstrumentShape = {
     layers: options.layers,
     hidden: options.hidden,
@@ -103,7 +93,7 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     ],
   };
   return {
-    bytes: new ModelRewriter(source, options.weightsFile, options.externalNames).write(model, edit),
+    bytes: new ModelRewriter(source, options.weightsFile).write(model, edit),
     layers: options.layers,
     layout: layoutOf(model, decoder.isMerged),
     precision: precisionOf(graph),
@@ -114,6 +104,29 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     externalFiles: model.externalFiles,
     warnings: quantisesActivations(graph) ? [dynamicQuantisationWarning] : [],
   };
+}
+
+/** Throws what `patchGraph` throws for a graph that no configuration can make steerable. */
+export function checkSteerable(model: OnnxModel): void {
+  examine(model, null);
+}
+
+/** `expected`: null before the configuration is known. */
+function examine(
+  model: OnnxModel,
+  expected: (ExpectedShape & { readonly headDim: number }) | null,
+): { readonly ends: DecoderInterface; readonly decoder: Decoder; readonly opset: number } {
+  const { graph } = model;
+  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
+    throw unsupported("It has been patched for steering before.", "Choose the original file.");
+  }
+  const scope = new GraphScope(graph);
+  const ends = readInterface(scope, expected?.headDim ?? 0);
+  const decoder = findDecoder(scope, ends, expected);
+  const opset = model.opsets.get("") ?? 0;
+  if (opset < oldestOpset)
+    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  return { ends, decoder, opset };
 }
 
 const dynamicQuantisationWarning =
@@ -132,7 +145,7 @@ interface Decoder {
 }
 
 /** The graph itself, or the two branches of an `If` on `use_cache_branch` (merged decoders). */
-function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: PatchOptions): Decoder {
+function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: ExpectedShape | null): Decoder {
   const branching = scope.producer(ends.logits.name);
   if (branching?.operator === "If") return mergedDecoder(scope, branching, ends, expected);
   const stream = findResidualStream(
@@ -160,7 +173,7 @@ function mergedDecoder(
   scope: GraphScope,
   branching: OnnxNode,
   ends: DecoderInterface,
-  expected: PatchOptions,
+  expected: ExpectedShape | null,
 ): Decoder {
   const place = (output: string): number => branching.outputs.indexOf(output);
   const cachePlaces = ends.cache.map((cache) => place(cache.output));
