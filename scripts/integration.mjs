@@ -2,7 +2,7 @@
  * node scripts/integration.mjs [filter] [--vsix FILE] [--grep TEXT] [--untrusted | --trusted] [--report FILE]
  *
  * Runs test/integration (all files, or those whose name holds the filter) with Mocha inside the extension host of a real
- * VS Code, on a copy of the sample workspace. The extension is built from source, or an installed package with --vsix.
+ * VS Code, each file on a copy of the sample workspace. The extension is built from source, or an installed package with --vsix.
  * Files named *.untrusted.test.ts run in a window that is not trusted. Last line: `N passed, N failed`;
  * the same as JSON in the report.
  */
@@ -43,8 +43,8 @@ process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 const tests = integrationTests(positionals[0]);
 const extension = values.vsix === undefined ? join(folder, "extension") : join(root, "test/carrier");
 if (values.vsix === undefined && !stageExtension(extension)) process.exit(1);
-if (!values.untrusted) await runWindow("trusted", tests.trusted);
-if (!values.trusted) await runWindow("untrusted", tests.untrusted);
+if (!values.untrusted) await runWindows("trusted", tests.trusted);
+if (!values.trusted) await runWindows("untrusted", tests.untrusted);
 if (counts.passed + counts.failed === 0) {
   console.error("No test file of that name.");
   counts.failed++;
@@ -53,31 +53,43 @@ process.exitCode = counts.failed === 0 ? 0 : 1;
 if (values.report !== undefined) writeFileSync(values.report, JSON.stringify(counts));
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 
-/** One server, one window, one Mocha run over `files`. */
-async function runWindow(kind, files) {
+/** One server; for each file a window on a workspace of its own, so that no test meets what another has left. */
+async function runWindows(kind, files) {
   if (files.length === 0) return;
   const started = Date.now();
   const bundles = join(folder, `tests-${kind}`);
   await bundleTests(files, bundles);
-  const logFile = join(folder, `${kind}.log`);
-  const resultFile = join(folder, `${kind}.json`);
-  const workspace = mkdtempSync(join(tmpdir(), "steerscope-workspace-"));
-  copySampleWorkspace(workspace);
   const server = await startServer({
     trust: kind === "trusted",
     ...(values.vsix === undefined ? {} : { vsix: resolve(values.vsix) }),
   });
   const browser = await launchChromium();
+  try {
+    for (const file of files) await runFile(server, browser, bundles, file.replace(/\.ts$/, ".js"));
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+  console.log(`${kind} windows: ${seconds(started)}`);
+}
+
+async function runFile(server, browser, bundles, file) {
+  console.log(`\n${file}`);
+  const logFile = join(folder, `${file}.log`);
+  const resultFile = join(folder, `${file}.json`);
+  const workspace = mkdtempSync(join(tmpdir(), "steerscope-workspace-"));
+  copySampleWorkspace(workspace);
   const follow = followFile(logFile);
   const noise = [];
+  const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   try {
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
     // VS Code calls these two; they must be there before the page is.
     const ended = new Promise((done) => page.exposeFunction("codeAutomationExit", (code) => done(code)));
     await page.exposeFunction("codeAutomationLog", (type, args) => {
       noise.push(`${type}: ${args.filter((arg) => arg !== "%s").join(" ")}`);
     });
     const environment = {
+      STEERSCOPE_TEST_FILE: file,
       STEERSCOPE_TEST_LOG: logFile,
       STEERSCOPE_TEST_RESULT: resultFile,
       STEERSCOPE_TEST_GREP: values.grep,
@@ -90,14 +102,10 @@ async function runWindow(kind, files) {
         ...noWelcome,
       ]),
     );
-    console.log(`VS Code opened in ${seconds(started)} (${kind} window).`);
-    let timer;
-    const timeout = new Promise((done) => (timer = setTimeout(() => done("timeout"), limitMilliseconds)));
-    const code = await Promise.race([ended, timeout]);
-    clearTimeout(timer);
-    if (code === "timeout") {
+    const code = await withLimit(ended, limitMilliseconds);
+    if (code === undefined) {
       mkdirSync(artifacts, { recursive: true });
-      const picture = join(artifacts, `integration-${kind}-timeout.png`);
+      const picture = join(artifacts, `${file}-timeout.png`);
       await page.screenshot({ path: picture });
       console.error(`No result after ${limitMilliseconds / 1000} s; what VS Code showed: ${picture}`);
     }
@@ -108,16 +116,25 @@ async function runWindow(kind, files) {
       counts.failed += failed === 0 && code !== 0 ? 1 : failed;
     } else {
       counts.failed++;
-      console.error(`The tests gave no result (${code}). Last words of VS Code:`);
+      console.error(`${file} gave no result (${code}). Last words of VS Code:`);
       console.error(noise.slice(-40).join("\n"));
     }
   } finally {
     follow.stop();
-    await browser.close();
-    await server.stop();
+    await page.close();
     rmSync(workspace, { recursive: true, force: true });
   }
-  console.log(`${kind} window: ${seconds(started)} in all.`);
+}
+
+/** undefined where the promise takes longer. */
+async function withLimit(promise, milliseconds) {
+  let timer;
+  const timeout = new Promise((done) => {
+    timer = setTimeout(() => done(undefined), milliseconds);
+  });
+  const result = await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+  return result;
 }
 
 /** Prints what is appended to a file, while it is. */

@@ -86,7 +86,8 @@ function packageFor(target) {
       ...["package", "--target", target, "--ignoreFile", ignoreFile, "--out", output],
       ...["--allow-missing-repository", "--no-rewrite-relative-links", "--skip-license"],
     ],
-    { cwd: stage },
+    // Its list of files is long; what it complains of it writes to the other stream.
+    { cwd: stage, stdio: ["ignore", "ignore", "inherit"] },
   );
   if (!ran) {
     console.error(`vsce could not package ${target}.`);

@@ -65,7 +65,7 @@ async function startInBrowser() {
     vsix: join(packages, readdirSync(packages)[0]),
     port: port ?? (await portOrAny(usualPort)),
     defaultFolder: workspace,
-    settings: { "workbench.startupEditor": "welcomePage" },
+    settings: { "workbench.startupEditor": "readme" },
   });
   console.log(
     `VS Code with Steerscope started in ${seconds(started)}. Open it in a browser on this machine:`,

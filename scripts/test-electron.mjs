@@ -27,16 +27,22 @@ const executable =
 
 const counts = { passed: 0, failed: 0 };
 const tests = integrationTests(positionals[0]);
-await runWindow("trusted", tests.trusted);
-await runWindow("untrusted", tests.untrusted);
+await runWindows("trusted", tests.trusted);
+await runWindows("untrusted", tests.untrusted);
 process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 
-async function runWindow(kind, files) {
+/** A VS Code of its own for each file, as in scripts/integration.mjs. */
+async function runWindows(kind, files) {
   if (files.length === 0) return;
   const bundles = join(root, ".cache/electron", kind);
   rmSync(bundles, { recursive: true, force: true });
   await bundleTests(files, bundles);
+  for (const file of files) await runFile(kind, bundles, file.replace(/\.ts$/, ".js"));
+}
+
+async function runFile(kind, bundles, file) {
+  console.log(`\n${file}`);
   // A short path: the sockets of VS Code lie in it, and their names are bounded.
   const folder = mkdtempSync(join(tmpdir(), "steer-"));
   const workspace = join(folder, "workspace");
@@ -58,7 +64,7 @@ async function runWindow(kind, files) {
         ...["--no-sandbox", "--disable-gpu-sandbox", "--disable-updates"],
         ...["--skip-welcome", "--skip-release-notes", "--disable-extensions"],
       ],
-      { STEERSCOPE_TEST_RESULT: resultFile },
+      { STEERSCOPE_TEST_FILE: file, STEERSCOPE_TEST_RESULT: resultFile },
     );
     count(resultFile, code);
   } finally {

@@ -12,6 +12,8 @@ export const quietSettings = {
   "extensions.autoCheckUpdates": false,
   "extensions.ignoreRecommendations": true,
   "git.enabled": false,
+  // As on the desktop; in a browser it is on, and each save is a step of undo.
+  "files.autoSave": "off",
   "remote.autoForwardPorts": false,
   "window.confirmBeforeClose": "never",
 };

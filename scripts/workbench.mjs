@@ -63,7 +63,8 @@ export async function openFile(page, path) {
     }
   }
   await page.keyboard.press("Enter");
-  // The tab is there before its editor takes keys.
+  // The tab is there before its editor takes keys, and an editor that was open has the focus back late.
+  await page.locator(".quick-input-widget").waitFor({ state: "hidden" });
   await page.locator(`.monaco-editor.focused[data-uri$="${encodeURI(name)}"]`).waitFor();
 }
 

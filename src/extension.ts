@@ -13,7 +13,7 @@ import { EngineHost } from "./host/engineHost.ts";
 import { ExampleSets } from "./host/exampleSets.ts";
 import { Models } from "./host/models.ts";
 import { Notices } from "./host/notices.ts";
-import type { Services } from "./host/services.ts";
+import type { ActivatedServices, Services } from "./host/services.ts";
 import { registerStatusBar } from "./host/statusBar.ts";
 import { Vectors } from "./host/vectors.ts";
 import { registerExamplesView } from "./host/views/examplesView.ts";
@@ -40,7 +40,8 @@ const registrations = [
 let engine: EngineHost | undefined;
 
 /** Returns the services: integration tests of this repository look at them; other extensions should not. */
-export function activate(context: vscode.ExtensionContext): Services {
+export function activate(context: vscode.ExtensionContext): ActivatedServices {
+  const started = performance.now();
   const log = vscode.window.createOutputChannel("Steerscope", { log: true });
   engine = new EngineHost(context, log);
   const services: Services = {
@@ -54,7 +55,9 @@ export function activate(context: vscode.ExtensionContext): Services {
   };
   context.subscriptions.push(log, engine, services.models, services.sets, services.vectors);
   context.subscriptions.push(...registrations.map((register) => register(services)));
-  return services;
+  const activationMilliseconds = performance.now() - started;
+  log.info(`Activated in ${activationMilliseconds.toFixed(1)} ms.`);
+  return { ...services, activationMilliseconds };
 }
 
 export async function deactivate(): Promise<void> {

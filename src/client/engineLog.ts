@@ -56,5 +56,5 @@ function levelOf(text: string): EngineLogLevel {
   const letter = /\[([VIWEF]):onnxruntime/.exec(text)?.[1];
   if (letter !== undefined) return runtimeLevels[letter]!;
   if (/\b(error|fatal|exception)\b/i.test(text)) return "error";
-  return /\bwarning\b/i.test(text) ? "warn" : "info";
+  return /warning\b/i.test(text) ? "warn" : "info";
 }

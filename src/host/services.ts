@@ -15,3 +15,9 @@ export interface Services {
   readonly sets: ExampleSets;
   readonly vectors: Vectors;
 }
+
+/** What `activate` returns. */
+export interface ActivatedServices extends Services {
+  /** How long it took; the engine and the files of the workspace come later. */
+  readonly activationMilliseconds: number;
+}

@@ -20,6 +20,8 @@ import { openWindow } from "./support/window.mjs";
 const exampleCount = 10;
 const stories = { positive: "quiet-scenes.txt", negative: "loud-scenes.txt" };
 const keys = { positive: "P", negative: "N" };
+/** Classes by which VS Code marks the kind of theme. */
+const themeClasses = { light: "vs", hc: "hc-black", hcl: "hc-light", dark: "vs-dark" };
 const menuEntries = { positive: "Add as Positive Example", negative: "Add as Negative Example" };
 
 describe.each([
@@ -107,6 +109,24 @@ describe.each([
     await until(async () => (await textColours(page)).length === 0, "the colours are gone");
   });
 
+  it.runIf(hasMouse)("colours tokens in every theme", async () => {
+    const { page } = window;
+    for (const [other, bodyClass] of Object.entries(themeClasses)) {
+      await window.reopen(other);
+      await page.locator(`.monaco-workbench.${bodyClass}`).waitFor();
+      await page
+        .getByRole("tree", { name: /Vectors/ })
+        .getByRole("treeitem", { name: /scenes/ })
+        .waitFor();
+      await openFile(page, "story.txt");
+      await page.keyboard.press("Control+A");
+      await chord(page, "I");
+      await until(async () => (await textColours(page)).length > 2, `tokens have colours in ${other}`);
+      await page.keyboard.press("Control+Home");
+      await window.picture(`theme-${other}`);
+    }
+  });
+
   it("switches the vector on", async () => {
     const { page } = window;
     const item = page
@@ -117,13 +137,11 @@ describe.each([
     if (hasMouse) {
       await box.click();
     } else {
-      await runCommand(page, "Steering: Focus on Vectors View");
-      await page.locator(".monaco-list:focus", { hasText: "scenes" }).waitFor();
-      await page.keyboard.press("Home");
-      await page.keyboard.press("Space");
+      await runCommand(page, "Steering: Switch Vector On or Off");
+      await acceptProposals(page, () => box.isChecked());
     }
     await until(() => box.isChecked(), "the box is checked");
-    await page.locator(".statusbar-item", { hasText: /scenes/ }).waitFor();
+    await page.locator(".statusbar-item", { hasText: /\*scenes@/ }).waitFor();
     await window.picture(name("on"));
   });
 

@@ -62,6 +62,12 @@ function startLongJob(host: EngineHost, maxTokens = 250): { begun: Promise<void>
 }
 
 describe("engine life cycle", () => {
+  it("activation starts no process and takes little time of its own", async () => {
+    const services = await activate();
+    assert.equal(services.engine.pid, undefined);
+    console.log(`        activate() took ${services.activationMilliseconds.toFixed(1)} ms`);
+  });
+
   afterEach(async () => {
     await Promise.all(hosts.splice(0).map((host) => host.dispose()));
   });
@@ -191,7 +197,7 @@ describe("engine life cycle", () => {
     assert.equal(host.state.kind, "busy", "the job ended before the measurement did");
     host.stopJobs();
     await assert.rejects(ended, { kind: "Cancelled" });
-    console.info(
+    console.log(
       `        a command's answer in ms, median / worst: idle ${idle.median.toFixed(2)} / ${idle.worst.toFixed(1)}, engine busy ${busy.median.toFixed(2)} / ${busy.worst.toFixed(1)}`,
     );
     assert.ok(busy.median <= 5 * idle.median, `${busy.median} ms against ${idle.median} ms`);

@@ -81,13 +81,7 @@ async function killAndCheck(target) {
   const engine = lines.findLast(({ state }) => state === "engine")?.engine;
   if (target === "engine") {
     if (engine !== undefined) signal(engine, "SIGKILL");
-    // The host stands still while its files are looked at.
-    signal(host, "SIGSTOP");
-    try {
-      checkFiles(workspace, expectedFiles(readJournal()));
-    } finally {
-      signal(host, "SIGCONT");
-    }
+    checkStandingStill();
     return;
   }
   if (target === "host") signal(host, "SIGKILL");
@@ -95,10 +89,20 @@ async function killAndCheck(target) {
   await until(() => !isAlive(host), "the extension host is gone");
   if (engine !== undefined)
     await until(() => !isAlive(engine), "the engine did not outlive its extension host");
-  checkFiles(workspace, expectedFiles(readJournal()));
+  checkStandingStill();
   await page.close();
   if (target === "server") await startEverything();
   else await openPage();
+}
+
+/** Looks at the files while nobody works on them: files are renamed by the server, which may be alive still. */
+function checkStandingStill() {
+  signal(-server.pid, "SIGSTOP");
+  try {
+    checkFiles(workspace, expectedFiles(readJournal()));
+  } finally {
+    signal(-server.pid, "SIGCONT");
+  }
 }
 
 async function startEverything(vsix) {

@@ -76,7 +76,8 @@ export async function chord(page, key) {
 
 /** Answers quick picks and input boxes with what they propose until `isDone`; how many there were. */
 export async function acceptProposals(page, isDone) {
-  const widget = page.locator(".quick-input-widget");
+  // With the focus in it: one that fades away is visible still, and keys go to the editor.
+  const widget = page.locator(".quick-input-widget:focus-within");
   let answered = 0;
   const end = Date.now() + 120_000;
   while (!(await isDone())) {

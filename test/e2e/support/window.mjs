@@ -1,5 +1,5 @@
 /** A VS Code window with the installed package on a copy of the sample workspace, and its pictures. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launchChromium } from "../../../scripts/chromium.mjs";
@@ -19,12 +19,19 @@ export async function openWindow(theme) {
     settings: { "workbench.colorTheme": themes[theme] },
   });
   const browser = await launchChromium();
-  const window = {
+  const page = await openWorkbench(browser, server, { workspace });
+  return {
     workspace,
-    page: await openWorkbench(browser, server, { workspace }),
+    page,
     async picture(name) {
       mkdirSync(artifacts, { recursive: true });
-      await window.page.screenshot({ path: join(artifacts, `${name}.png`) });
+      await page.screenshot({ path: join(artifacts, `${name}.png`) });
+    },
+    async reopen(name) {
+      const file = join(server.data, "user-data/User/settings.json");
+      const settings = JSON.parse(readFileSync(file, "utf8"));
+      writeFileSync(file, JSON.stringify({ ...settings, "workbench.colorTheme": themes[name] }));
+      await page.reload();
     },
     async close() {
       await browser.close();
@@ -32,5 +39,4 @@ export async function openWindow(theme) {
       rmSync(workspace, { recursive: true, force: true });
     },
   };
-  return window;
 }

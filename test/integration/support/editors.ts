@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { encodeSafetensors } from "../../../src/formats/safetensors.ts";
-import type { Services } from "../../../src/host/services.ts";
+import type { ActivatedServices, Services } from "../../../src/host/services.ts";
 
-export async function activate(): Promise<Services> {
-  return (await vscode.extensions.getExtension("steerscope.steerscope")!.activate()) as Services;
+export async function activate(): Promise<ActivatedServices> {
+  return (await vscode.extensions.getExtension("steerscope.steerscope")!.activate()) as ActivatedServices;
 }
 
 export function workspaceUri(...path: readonly string[]): vscode.Uri {
