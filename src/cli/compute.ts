@@ -1,5 +1,5 @@
 import { basename, extname } from "node:path";
-import { checkWritable, readFileBounded, writeFileAtomically } from "../client/files.ts";
+import { readFileBounded, writeFileAtomically } from "../client/files.ts";
 import {
   exampleSetHash,
   examplesOf,
@@ -14,10 +14,10 @@ import { defaultMethod, methodIds } from "../shared/methods.ts";
 import { defaultReadPosition, formatReadPosition, parseReadPosition } from "../shared/readPosition.ts";
 import { templates } from "../shared/tokenInput.ts";
 import type { Outlier } from "../shared/vectorMeasures.ts";
-import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command } from "./command.ts";
 import { measureLegend, measureTable } from "./measureTable.ts";
-import { size } from "./text.ts";
+import { checkOutput } from "./outputFile.ts";
+import { count, size } from "./text.ts";
 
 /** The bound of the format is in characters; this many bytes can hold them. */
 const maxSetBytes = 512 * 1024 * 1024;
@@ -55,10 +55,9 @@ export const computeCommand: Command = {
     "Example: steerscope compute examples/sets/happy-sad.jsonl --out happy.safetensors",
   ],
   prepare(values) {
-    const [path, ...others] = values.positionals;
-    if (path === undefined || others.length > 0) throw usageError("compute takes one example set.");
-    const out = values.required("out", "the vector file to write");
-    const model = values.text("model") ?? defaultModel;
+    const path = values.onlyPath("compute takes one example set.");
+    const out = values.requiredPath("out", "the vector file to write");
+    const model = values.path("model") ?? defaultModel;
     const method = values.oneOf("method", methodIds) ?? defaultMethod;
     const template = values.oneOf("template", templates) ?? "none";
     const spelling = values.text("position");
@@ -67,22 +66,21 @@ export const computeCommand: Command = {
     const unit = values.flag("unit");
 
     return async (run) => {
-      await checkWritable(out);
+      await checkOutput(out, model, [path]);
       const set = await readExampleSet(path);
-      requireSoundSet(set);
-      for (const { line, message } of set.problems) run.warn(`${path}, line ${line}: ${message}`);
+      // Its path tells which file to open; the name alone is for the vector.
+      requireSoundSet({ ...set, name: path });
       const { positive, negative, pairs } = pairExamples(set);
 
-      const description = await run.engine.load({ model }, run.call);
-      description.warnings.forEach((warning) => {
-        run.warn(warning);
-      });
+      const description = await run.loadForText(model);
       const started = performance.now();
       const { vectors, measures, tokens } = await run.engine.computeVector(
         { positive, negative, pairs, template, position, method, unit, seed },
         run.call,
       );
       const milliseconds = Math.round(performance.now() - started);
+      // Not before: where no vector comes of the set, the error is what matters.
+      run.warn(...set.problems.map(({ line, message }) => `${path}, line ${line}: ${message}`));
 
       const examples = {
         name: set.name,
@@ -116,7 +114,7 @@ export const computeCommand: Command = {
       const outliers = withLines(measures.outliers, set, pairs);
       const counts =
         examples.pairs > 0
-          ? `${examples.pairs} pairs`
+          ? count(examples.pairs, "pair")
           : `${examples.positive} positive and ${examples.negative} negative examples, unpaired`;
       const notable = outliers.filter(({ shift }) => shift > notableShift).slice(0, maxOutliersShown);
       const text = [
@@ -128,7 +126,7 @@ export const computeCommand: Command = {
           ({ lines, shift }) =>
             `The pair of the lines ${lines.join(" and ")} turns the vector more than others (1 - cosine ${shift.toFixed(3)}).\n`,
         ),
-        `${out}: ${description.layers} vectors of ${description.hidden} (${size(bytes.length)}); ${tokens.total} tokens, ${tokens.computed} computed, ${milliseconds} ms.\n`,
+        `${out}: ${count(description.layers, "vector")} of ${description.hidden} (${size(bytes.length)}); ${count(tokens.total, "token")}, ${tokens.computed} computed, ${milliseconds} ms.\n`,
       ];
       return {
         text: text.join(""),

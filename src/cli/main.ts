@@ -33,6 +33,8 @@ process.on("SIGTERM", () => {
 // The reader of a pipe has seen enough, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
+// Until a command has come to its end it has not succeeded, whatever ends the process.
+process.exitCode = 1;
 void runCommandLine(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),

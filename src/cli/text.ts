@@ -52,6 +52,11 @@ export function share(value: number | null): string {
   return value === null ? "-" : value.toFixed(3);
 }
 
+/** `1 pair`, `2 pairs`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** Bytes for people: powers of 1000, as disks and downloads are sold. */
 export function size(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
