@@ -3,7 +3,9 @@
  * where in the model the two sides differ, the same story without the vector, with it and against it, and the evidence:
  * what the vector does to stories that it was not made from, beside random vectors of the same norm.
  */
-import { ensureInstalled, runNode } from "./install.mjs";
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ensureInstalled, root, runNode } from "./install.mjs";
 
 // From the project's root, where commands run: what is printed can be typed again.
 const program = "dist/cli.js";
@@ -21,6 +23,7 @@ function show(title, command, args) {
 
 ensureInstalled();
 if (!runNode("scripts/build.mjs")) process.exit(1);
+mkdirSync(join(root, dirname(vector)), { recursive: true });
 show("A vector for every layer, from 52 pairs of happy and sad story openings", "compute", [
   examples,
   "--out",

@@ -1,6 +1,10 @@
 /** `generate --score`: how far the vector moves what the model writes, beside random vectors of the same norm. */
 import { readFileBounded } from "../client/files.ts";
-import { measureCompletionEffect, type CompletionEffect } from "../evaluation/completionEffect.ts";
+import {
+  measureCompletionEffect,
+  type CompletionEffect,
+  type Movement,
+} from "../evaluation/completionEffect.ts";
 import { vectorOfLayer } from "../formats/vectorFile.ts";
 import type { ModelDescription, Sampling } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
@@ -98,19 +102,35 @@ function tableRow(
   change: number,
   { low, high }: { readonly low: number; readonly high: number },
 ): string {
-  const signed = `${strength > 0 ? "+" : ""}${strength}`;
-  return `${name.padEnd(9)}  ${signed.padStart(7)}  ${figure(change).padStart(8)}  [${figure(low)}, ${figure(high)}]`;
+  return `${name.padEnd(9)}  ${signed(strength).padStart(7)}  ${figure(change).padStart(8)}  [${figure(low)}, ${figure(high)}]`;
 }
 
-/** Whether the vector moved the text its way at every strength, and whether chance does as much. */
+function signed(strength: number): string {
+  return `${strength > 0 ? "+" : ""}${strength}`;
+}
+
+/** Whether the vector moved the text its way at every strength, where not, and whether chance does as much. */
 function conclusion({ vector, controls, rank }: CompletionEffect): string {
   const tried = vector.strengths.filter(({ strength }) => strength !== 0);
+  if (tried.length === 0) {
+    return "Strength 0 adds nothing, so this says nothing about the vector. Give a --strength other than 0.";
+  }
+  const random = `${controls.length} random vectors`;
   const alike = controls.filter(({ movesAsIntended }) => movesAsIntended).length;
-  const own = vector.movesAsIntended
-    ? "The vector moves the text in the intended direction at every strength tried"
-    : `The vector does not move the text in the intended direction at every strength tried (${tried.length})`;
-  const others = `of ${controls.length} random vectors ${alike === 0 ? "none does" : `${alike} ${alike === 1 ? "does" : "do"}`}`;
-  const place = `All strengths together, its response ranks ${rank} of ${controls.length + 1}.`;
-  const warning = vector.movesAsIntended && rank === 1 ? "" : " Do not rely on this effect.";
-  return `${own}; ${others}. ${place}${warning}`;
+  const atStrengths = (movement: Movement): string =>
+    tried
+      .filter((effect) => effect.movement === movement)
+      .map(({ strength }) => signed(strength))
+      .join(", ");
+  const reversed = atStrengths("reversed");
+  const unclear = atStrengths("unclear");
+  const isReliable = vector.movesAsIntended && rank === 1;
+  return [
+    `The vector ${vector.movesAsIntended ? "moves" : "does not move"} the text in the intended direction at every strength tried.`,
+    ...(reversed === "" ? [] : [`It is reversed at strength ${reversed}: the text moves the other way.`]),
+    ...(unclear === "" ? [] : [`No movement is certain at strength ${unclear}: the interval holds 0.`]),
+    `In the intended direction at every strength: ${alike} of ${random}.`,
+    `As far as this one or farther, to whichever side, all strengths together: ${rank - 1} of ${controls.length}.`,
+    ...(isReliable ? [] : ["Do not rely on this effect."]),
+  ].join(" ");
 }

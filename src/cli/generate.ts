@@ -7,7 +7,13 @@ import { defaultModel, modelOption, type Command, type Run } from "./command.ts"
 import { formatEffect, readPrompts, scoreCompletions } from "./completionScores.ts";
 import { usesColours } from "./context.ts";
 import { bold, dim, figure, printable } from "./text.ts";
-import { readVectorRequest, useVector, vectorOptions, vectorTemplateOption } from "./vectorInput.ts";
+import {
+  readVectorRequest,
+  useVector,
+  vectorOptions,
+  vectorTemplateOption,
+  warnIfNothingSteered,
+} from "./vectorInput.ts";
 
 export const generateCommand: Command = {
   name: "generate",
@@ -56,14 +62,14 @@ export const generateCommand: Command = {
     const prompt = values.required("prompt", "the text to begin with");
     const request = readVectorRequest(values, defaultScope);
     const template = values.oneOf("template", templates);
-    const model = values.text("model") ?? defaultModel;
+    const model = values.path("model") ?? defaultModel;
     const sampling = readSampling(values);
-    const promptFile = values.text("score");
+    const promptFile = values.path("score");
     if (promptFile !== undefined && request === null) throw usageError("--score needs a --vector.");
 
     return async (run) => {
       const prompts = promptFile === undefined ? [] : await readPrompts(promptFile);
-      const description = await run.engine.load({ model }, run.call);
+      const description = await run.loadForText(model);
       const vector = request === null ? null : await useVector(request, description, run);
       const variants = [null, ...(vector?.steerings ?? [])];
       const labels = ["unsteered", ...(request?.strengths ?? []).map((strength) => `strength ${strength}`)];
@@ -90,6 +96,12 @@ export const generateCommand: Command = {
         });
       run.endProgress();
       writer.finish(result.completions);
+      if (request !== null) {
+        const lengths = result.completions.slice(1).map(({ ids }) => ids.length);
+        // The last token of a text is not read any more.
+        const read = result.promptIds.length + Math.max(...lengths) - 1;
+        warnIfNothingSteered(run, request.scope, read, result.promptIds.length);
+      }
       const { prefillMilliseconds, decodeMilliseconds, decodeSteps } = result;
       const applied =
         vector === null

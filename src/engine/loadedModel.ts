@@ -8,6 +8,7 @@ import { throwIfCancelled, type JobContext } from "./asyncEngine.ts";
 import { hashFile } from "./hashFile.ts";
 import type { ModelGraph } from "./modelGraph.ts";
 import { resolveModelFolder, type ModelRoots } from "./models/catalogue.ts";
+import { quantisationWarnings } from "./quantisationWarnings.ts";
 import { runSelfTest } from "./selfTest.ts";
 import { ModelSession } from "./session.ts";
 import { loadTokenizer, readEndOfSequence, type TextTokenizer } from "./text/tokenizer.ts";
@@ -48,7 +49,7 @@ export async function loadModel(
     stage(1);
     const { folder, graph, config, layout } = session.model;
     const tokenizer = existsSync(join(folder, "tokenizer.json")) ? await loadTokenizer(folder) : null;
-    const selfTest = await runSelfTest(session, signal);
+    const { report: selfTest, grouping } = await runSelfTest(session, signal);
     requirePassed(selfTest);
     stage(2);
     const modelHash = await hashModel(session.model, cacheFolder, signal);
@@ -72,7 +73,7 @@ export async function loadModel(
         hasChatTemplate: tokenizer?.hasChatTemplate ?? false,
         beginOfSequenceId: tokenizer?.beginOfSequenceId ?? null,
         endOfSequenceIds: readEndOfSequence(folder),
-        warnings: graph.warnings,
+        warnings: quantisationWarnings(graph.activationQuantisation, grouping),
         selfTest,
         loadMilliseconds: performance.now() - started,
       },

@@ -7,10 +7,11 @@ import {
   type EngineProcessOptions,
   type EngineRequest,
   type ModelDescription,
+  type TokenizedText,
 } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { resolveReadPosition, type ReadPosition } from "../shared/readPosition.ts";
-import type { ModelInput, Template } from "../shared/tokenInput.ts";
+import { hasPrompt, type ModelInput, type Template } from "../shared/tokenInput.ts";
 import { ActivationCache } from "./activationCache.ts";
 import type { AsyncEngine, JobContext } from "./asyncEngine.ts";
 import { capture, type CaptureResult } from "./capture.ts";
@@ -135,10 +136,11 @@ class LocalEngine {
     { signal }: JobContext,
   ): Promise<{ ids: Int32Array; resid: Float32Array; logits: Float32Array | null }> {
     const { session } = this.#model();
-    const { ids, textStart } = this.#encode(request.input, request.template);
+    const encoded = this.#encode(request.input, request.template);
+    const { ids } = encoded;
     const { resid, logits } = await readEveryToken(session, ids, {
       steering: this.#checked(request.steering),
-      promptLength: textStart,
+      promptLength: promptTokens(request.input, encoded),
       resid: true,
       logits: request.logits,
       directions: null,
@@ -166,10 +168,11 @@ class LocalEngine {
     const steering = this.#checked(request.steering);
     const results: { ids: Int32Array; projections: Float32Array }[] = [];
     for (const input of bounded(inputs)) {
-      const { ids, textStart } = this.#encode(input, request.template);
+      const encoded = this.#encode(input, request.template);
+      const { ids } = encoded;
       const { projections } = await readEveryToken(session, ids, {
         steering,
-        promptLength: textStart,
+        promptLength: promptTokens(input, encoded),
         resid: false,
         logits: false,
         directions: { values: directions, count },
@@ -198,15 +201,20 @@ class LocalEngine {
       if ("ids" in input) {
         throw new SteerscopeError("InvalidRequest", "Choices are scored after text, not after token ids.");
       }
-      const prompt = (input.prompt ?? "") + input.text;
-      const texts = choices.map((choice) =>
-        requireTokenizer(tokenizer).encode({ prompt, text: choice }, request.template),
-      );
+      const { prompt, beginning } =
+        input.prompt === undefined
+          ? { prompt: input.text, beginning: "" }
+          : { prompt: input.prompt, beginning: input.text };
+      const texts = choices.map((choice) => {
+        const text = beginning + choice;
+        const encoded = requireTokenizer(tokenizer).encode({ prompt, text }, request.template);
+        return { ids: encoded.ids, choiceStart: firstTokenOfEnd(encoded, choice.length) };
+      });
       results.push(
         await scoreChoices(
           session,
           texts.map(({ ids }) => ids),
-          { steering, promptLength: Math.min(...texts.map(({ textStart }) => textStart)), signal },
+          { steering, promptLength: Math.min(...texts.map(({ choiceStart }) => choiceStart)), signal },
         ),
       );
       progress({
@@ -281,8 +289,9 @@ class LocalEngine {
     return this.#loaded;
   }
 
-  #encode(input: ModelInput, template: Template): { ids: Int32Array; textStart: number } {
-    return "ids" in input ? input : requireTokenizer(this.#model().tokenizer).encode(input, template);
+  #encode(input: ModelInput, template: Template): EncodedInput {
+    if ("ids" in input) return { ...input, textEnd: input.ids.length };
+    return requireTokenizer(this.#model().tokenizer).encode(input, template);
   }
 
   #checked<T extends EngineRequest<"generate">["variants"][number]>(steering: T): T {
@@ -299,8 +308,9 @@ class LocalEngine {
   ): Promise<CaptureResult> {
     const { session, description } = this.#model();
     const encoded = bounded(inputs).map((input) => {
-      const { ids, textStart } = this.#encode(input, template);
-      return { ids, span: resolveReadPosition(position, ids.length, textStart) };
+      const { ids, textStart, textEnd } = this.#encode(input, template);
+      const readable = { length: ids.length, textStart, textEnd, hasPrompt: hasPrompt(input) };
+      return { ids, span: resolveReadPosition(position, readable) };
     });
     return capture(session, encoded, this.#cache, description.modelHash, {
       signal,
@@ -309,6 +319,19 @@ class LocalEngine {
       },
     });
   }
+}
+
+type EncodedInput = Pick<TokenizedText, "ids" | "textStart" | "textEnd">;
+
+/** Tokens that a scope calls the prompt where an input is read and not scored: an input without a prompt is one. */
+function promptTokens(input: ModelInput, { ids, textStart }: EncodedInput): number {
+  return hasPrompt(input) ? textStart : ids.length;
+}
+
+/** The first token that reaches into the last `length` characters of what was tokenised. */
+function firstTokenOfEnd({ ids, offsets, rendered }: TokenizedText, length: number): number {
+  const first = ids.findIndex((_, token) => offsets[2 * token + 1]! > rendered.length - length);
+  return first < 0 ? ids.length : first;
 }
 
 function requireTokenizer(tokenizer: TextTokenizer | null): TextTokenizer {

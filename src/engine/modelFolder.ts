@@ -1,6 +1,6 @@
 /** What a model folder holds: its configuration, and either an ONNX graph or safetensors weights. */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { readGenaiConfig, readModelConfig, type ModelConfig } from "../formats/modelConfig.ts";
 import { onnxNames } from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
@@ -89,9 +89,23 @@ function findWeights(folder: string): OnnxFile | SafetensorsFiles {
     return { kind: "safetensors", files: shardNames(readJsonFile(index, maximumIndexBytes)) };
   const [only, ...others] = places.flatMap(onnxFilesIn);
   if (only !== undefined && others.length === 0) return onnxFile(only);
+  if (only !== undefined) throw ambiguous(folder, [only, ...others]);
   throw new SteerscopeError("ModelNotFound", `${folder} holds neither an ONNX graph nor model.safetensors.`, {
     remedy: "Export the model to ONNX, or download its safetensors weights into this folder.",
   });
+}
+
+const maximumListed = 10;
+
+function ambiguous(folder: string, paths: readonly string[]): SteerscopeError {
+  const names = paths.map((path) => relative(folder, path)).sort();
+  const rest = names.length - maximumListed;
+  const listed = [...names.slice(0, maximumListed), ...(rest > 0 ? [`and ${rest} more`] : [])].join(", ");
+  return new SteerscopeError(
+    "ModelNotFound",
+    `${folder} holds several ONNX graphs and none under a name that says which is the model: ${listed}.`,
+    { remedy: "Name the file instead of the folder." },
+  );
 }
 
 function onnxFilesIn(folder: string): string[] {

@@ -8,6 +8,7 @@ import {
   type SafetensorsHeader,
 } from "../formats/safetensors.ts";
 import type { ModelDescription } from "../shared/engineContract.ts";
+import { SteerscopeError } from "../shared/errors.ts";
 import { buildDecoderGraph, newRowsOutput } from "./build/decoderGraph.ts";
 import { FileByteSource } from "./fileByteSource.ts";
 import type { CacheKind } from "./kvCache.ts";
@@ -50,11 +51,13 @@ function readOnnxGraph(folder: string, { path }: OnnxFile): ModelGraph {
     const { hidden, layers, headDim } = config;
     const weightsFile = basename(path);
     const graph = patchGraph(onnx, source, { weightsFile, hidden, layers, headDim });
+    const placement = placed(graph, dirname(path), [weightsFile, ...graph.externalFiles.keys()]);
+    refuseShortFiles(placement.files.slice(1), graph.externalFiles);
     return {
       folder,
       config,
       graph,
-      ...placed(graph, dirname(path), [weightsFile, ...graph.externalFiles]),
+      ...placement,
       layout: graph.layout,
       window: null,
       cacheKind: graph.groupQueryAttention ? "shared" : "growing",
@@ -76,6 +79,8 @@ function configOf(folder: string, onnx: OnnxModel): ModelConfig {
 
 function readCheckpoint(folder: string, { files }: SafetensorsFiles): ModelGraph {
   const config = readFolderConfig(folder);
+  // Names the shard that is missing, before any is opened.
+  locateWeightFiles(folder, files);
   const shards = files.map((file) => ({ file, header: readHeader(join(folder, file)) }));
   const built = buildDecoderGraph(config.raw, shards);
   const source = new MemoryByteSource(built.bytes);
@@ -101,6 +106,19 @@ function placed(
 ): Pick<ModelGraph, "bytes" | "weightsFolder" | "files"> {
   const { folder: weightsFolder, paths: files, locations } = locateWeightFiles(folder, names);
   return { bytes: relocateWeights(bytes, locations), weightsFolder, files };
+}
+
+/** `paths`: in the order of `leastBytes`, which has them by their names in the model. */
+function refuseShortFiles(paths: readonly string[], leastBytes: ReadonlyMap<string, number>): void {
+  for (const [index, [name, least]] of [...leastBytes].entries()) {
+    const { size } = statSync(paths[index]!);
+    if (size >= least) continue;
+    throw new SteerscopeError(
+      "ModelCorrupt",
+      `The weight file ${name.slice(0, 200)} of this model is cut short: it has ${size} bytes of at least ${least}.`,
+      { remedy: "Download the model again, with all of its files." },
+    );
+  }
 }
 
 function readHeader(path: string): SafetensorsHeader {

@@ -16,7 +16,8 @@ function logSumExp(logits: Float32Array): number {
 /**
  * Natural-log probability of each token but the first, [tokens - 1]. Texts longer than the context are read in windows
  * that begin `stride` tokens apart; every token is scored once, by the first window that holds it (Hugging Face,
- * "Perplexity of fixed-length models"). `promptLength` is what the steering's scope calls the prompt.
+ * "Perplexity of fixed-length models"). Windows overlap by a token at least: the first token of a window is not scored
+ * there. `promptLength` is what the steering's scope calls the prompt. Throws InvalidRequest or Cancelled.
  */
 export async function logLikelihood(
   session: ModelSession,
@@ -29,11 +30,13 @@ export async function logLikelihood(
   },
 ): Promise<Float32Array> {
   const window = session.model.config.contextLength;
-  const stride = Math.min(options.stride, window);
+  const stride = Math.min(options.stride, window - 1);
   if (!Number.isInteger(stride) || stride < 1) {
     throw new SteerscopeError("InvalidRequest", "The stride must be a whole number of tokens, at least 1.");
   }
-  checkIds(session, ids.subarray(0, Math.min(ids.length, window)));
+  for (let begin = 0; begin === 0 || begin < ids.length; begin += window) {
+    checkIds(session, ids.subarray(begin, begin + window));
+  }
   const scores = new Float32Array(Math.max(ids.length - 1, 0));
   let scored = 0;
   for (let begin = 0; scored < scores.length; begin += stride) {
@@ -41,7 +44,7 @@ export async function logLikelihood(
     const firstTarget = scored + 1 - begin;
     await readChunks(session, {
       ids: part,
-      steering: options.steering,
+      steering: options.steering && countedFrom(options.steering, begin),
       promptLength: options.promptLength - begin,
       signal: options.signal,
       // The logits of token t score token t + 1.
@@ -62,6 +65,13 @@ export async function logLikelihood(
     scored = begin + part.length - 1;
   }
   return scores;
+}
+
+/** The steering of a text for what begins at its token `begin`. */
+function countedFrom(steering: Steering, begin: number): Steering {
+  const { scope } = steering;
+  if (typeof scope === "string") return steering;
+  return { ...steering, scope: { from: scope.from - begin, to: scope.to - begin } };
 }
 
 /** Rows of a chunk that have a next token to score. */

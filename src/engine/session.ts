@@ -167,7 +167,7 @@ export class ModelSession {
     const { hidden } = this;
     const total = cache.length + tokens;
     const feeds: Record<string, Tensor> = {
-      [inputs.inputIds]: int64Tensor(step.ids, [batch, tokens]),
+      [inputs.inputIds]: this.#integers(inputs.inputIds, step.ids, [batch, tokens]),
       [graphNames.steer]: step.steering?.offsets ?? this.#noSteering,
       [graphNames.steerMask]: new Tensor("float32", step.steering?.mask ?? new Float32Array(batch * tokens), [
         batch,
@@ -188,23 +188,29 @@ export class ModelSession {
       step.lengths?.forEach((length, row) => {
         mask.fill(0, row * total + cache.length + length, (row + 1) * total);
       });
-      feeds[inputs.attentionMask] = int64Tensor(mask, [batch, total]);
+      feeds[inputs.attentionMask] = this.#integers(inputs.attentionMask, mask, [batch, total]);
     }
     if (inputs.positionIds !== null) {
-      feeds[inputs.positionIds] = int64Tensor(step.positions ?? countedPositions(step, cache), [
-        batch,
-        tokens,
-      ]);
+      const positions = step.positions ?? countedPositions(step, cache);
+      feeds[inputs.positionIds] = this.#integers(inputs.positionIds, positions, [batch, tokens]);
     }
     if (inputs.useCacheBranch !== null) {
       feeds[inputs.useCacheBranch] = new Tensor("bool", Uint8Array.from([cache.length > 0 ? 1 : 0]), [1]);
     }
-    if (inputs.numLogitsToKeep !== null) feeds[inputs.numLogitsToKeep] = int64Tensor(Int32Array.of(0), []);
+    if (inputs.numLogitsToKeep !== null) {
+      feeds[inputs.numLogitsToKeep] = this.#integers(inputs.numLogitsToKeep, Int32Array.of(0), []);
+    }
     if (inputs.attentionBias !== null) {
       feeds[inputs.attentionBias] = new Tensor("float32", biasOf(step, total), [1, 1, tokens, total]);
     }
     for (const [name, tensor] of cache.tensors) feeds[name] = tensor;
     return feeds;
+  }
+
+  /** In the type that the graph declares for the input. */
+  #integers(name: string, values: Int32Array, shape: readonly number[]): Tensor {
+    const isShort = this.model.graph.integerTypes.get(name) === "int32";
+    return isShort ? new Tensor("int32", values, shape) : int64Tensor(values, shape);
   }
 
   #fetches(step: ForwardStep, cache: KvCache): Record<string, Tensor | null> {

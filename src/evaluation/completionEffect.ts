@@ -27,6 +27,11 @@ export interface CompletionEffectRequest {
   readonly seed: number;
 }
 
+/**
+ * The side of the 95 % interval: the strength's own, the other, or across 0. Strength 0 is unclear: it has no side.
+ */
+export type Movement = "intended" | "reversed" | "unclear";
+
 /** Change of the mean projection of completions against the unsteered completion of the same prompt. */
 export interface StrengthEffect {
   readonly strength: number;
@@ -34,13 +39,14 @@ export interface StrengthEffect {
   readonly change: number;
   /** 95 % bootstrap interval over prompts. */
   readonly interval: Interval;
+  readonly movement: Movement;
 }
 
 /** What steering with one direction does at each strength. */
 export interface DirectionEffect {
   /** In the order of the request. */
   readonly strengths: readonly StrengthEffect[];
-  /** The interval lies on the side of the strength's sign, at every strength but 0. */
+  /** The movement is the intended one at every strength but 0, of which there is one at least. */
   readonly movesAsIntended: boolean;
   /** Sum over strengths of change times the strength's sign: how far apart the signs come. */
   readonly response: number;
@@ -54,7 +60,7 @@ export interface CompletionEffect {
   readonly vector: DirectionEffect;
   /** Each random direction by itself: their average would hide how far single ones go. */
   readonly controls: readonly DirectionEffect[];
-  /** 1: no random direction has the vector's response or more. */
+  /** 1: no random direction has a response of the vector's size or more, to whichever side: sides are chance too. */
   readonly rank: number;
 }
 
@@ -93,7 +99,7 @@ export async function measureCompletionEffect(
     unsteered: mean(unsteered),
     vector: own,
     controls,
-    rank: 1 + controls.filter(({ response }) => response >= own.response).length,
+    rank: 1 + controls.filter(({ response }) => Math.abs(response) >= Math.abs(own.response)).length,
   };
 }
 
@@ -106,15 +112,21 @@ function directionEffect(
 ): DirectionEffect {
   const effects = strengths.map((strength, index): StrengthEffect => {
     const changes = unsteered.map((base, prompt) => rows[index]![prompt]! - base);
-    return { strength, change: mean(changes), interval: bootstrapInterval(changes, mean, { seed }) };
+    const interval = bootstrapInterval(changes, mean, { seed });
+    return { strength, change: mean(changes), interval, movement: movementOf(strength, interval) };
   });
+  const tried = effects.filter(({ strength }) => strength !== 0);
   return {
     strengths: effects,
-    movesAsIntended: effects
-      .filter(({ strength }) => strength !== 0)
-      .every(({ strength, interval }) => (strength > 0 ? interval.low > 0 : interval.high < 0)),
+    movesAsIntended: tried.length > 0 && tried.every(({ movement }) => movement === "intended"),
     response: effects.reduce((sum, { strength, change }) => sum + Math.sign(strength) * change, 0),
   };
+}
+
+function movementOf(strength: number, { low, high }: Interval): Movement {
+  const side = low > 0 ? 1 : high < 0 ? -1 : 0;
+  if (side === 0 || strength === 0) return "unclear";
+  return side === Math.sign(strength) ? "intended" : "reversed";
 }
 
 /** The vector, and random directions of its norm. */

@@ -1,5 +1,5 @@
 /** Files that cannot be steered are refused with the reason, before onnxruntime sees them. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -126,8 +126,45 @@ describe("refusals", () => {
       const folder = join(root, "several");
       mkdirSync(folder);
       for (const name of ["a.onnx", "b.onnx"]) writeFileSync(join(folder, name), beamSearch);
-      await expect(test.call("load", { model: folder })).rejects.toMatchObject({ kind: "ModelNotFound" });
+      await expect(test.call("load", { model: folder })).rejects.toMatchObject({
+        kind: "ModelNotFound",
+        message: expect.stringMatching(/: a\.onnx, b\.onnx\.$/) as string,
+      });
+      for (let i = 0; i < 20; i++) writeFileSync(join(folder, `c${i}.onnx`), "");
+      await expect(test.call("load", { model: folder })).rejects.toMatchObject({
+        message: expect.stringMatching(/, and 12 more\.$/) as string,
+      });
     });
+  });
+
+  it.each<readonly [string, folder: string, file: string, damage: (path: string) => void, says: RegExp]>([
+    ["weights beside the graph that are missing", "dynamo/llama", "model.onnx_data", rmSync, /is not there/],
+    [
+      "weights beside the graph that are cut short",
+      "genai-builder/llama-fp32",
+      "model.onnx.data",
+      (path) => {
+        truncateSync(path, 5000);
+      },
+      /is cut short: it has 5000 bytes/,
+    ],
+    [
+      "a checkpoint without one of its files",
+      "../checkpoints/qwen2-fp16-sharded",
+      "model-00003-of-00004.safetensors",
+      rmSync,
+      /is not there/,
+    ],
+  ])("%s", async (name, original, file, damage, says) => {
+    const folder = join(root, name);
+    cpSync(join(fixtures, "decoder-graphs", original), folder, { recursive: true });
+    damage(join(folder, file));
+    const refusal = test.call("load", { model: folder });
+    await expect(refusal).rejects.toMatchObject({
+      kind: "ModelCorrupt",
+      message: expect.stringMatching(says) as string,
+    });
+    await expect(refusal).rejects.toThrow(file);
   });
 
   it("a configuration that belongs to another model", async () => {

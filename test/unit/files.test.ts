@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -8,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { ActivationCache } from "../../src/engine/activationCache.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
@@ -37,9 +38,19 @@ test("a file is replaced as a whole, with its mode, and nothing else stays", asy
   expect(readdirSync(folder)).toEqual(["a.txt"]);
 });
 
-test("a missing folder is made", async () => {
-  await writeFileAtomically(join(folder, "a", "b", "c.txt"), "x");
-  expect(readFileSync(join(folder, "a", "b", "c.txt"), "utf8")).toBe("x");
+test("a missing folder is made, but no path of several, and nothing below the root", async () => {
+  await writeFileAtomically(join(folder, "a", "c.txt"), "x");
+  expect(readFileSync(join(folder, "a", "c.txt"), "utf8")).toBe("x");
+  for (const path of [join(folder, "b", "c", "d.txt"), join(parse(folder).root, "no-such-folder", "d.txt")]) {
+    for (const attempt of [checkWritable(path), writeFileAtomically(path, "x")]) {
+      await expect(attempt).rejects.toMatchObject({
+        kind: "FileUnwritable",
+        message: `There is no folder ${dirname(path)} to write to.`,
+      });
+    }
+    expect(existsSync(dirname(path))).toBe(false);
+  }
+  expect(readdirSync(folder)).toEqual(["a"]);
 });
 
 test("a link keeps pointing at the file that was written", async () => {
@@ -75,6 +86,7 @@ test("reading is bounded and only of files", async () => {
 
 test("places that can be written, and others", async () => {
   await checkWritable(join(folder, "deep", "new"));
+  expect(readdirSync(folder)).toEqual(["deep"]);
   await checkFolderWritable(join(folder, "a", "b"));
   expect(readdirSync(join(folder, "a", "b"))).toEqual([]);
   writeFileSync(join(folder, "file"), "");

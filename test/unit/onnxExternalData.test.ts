@@ -52,9 +52,10 @@ describe("external data", () => {
   });
 
   it("is checked as a model is read, and named in the refusal", () => {
-    const parse = (location: string): readonly string[] =>
-      parseOnnx(new MemoryByteSource(modelWithDataAt(location))).externalFiles;
-    expect(parse("weights.bin")).toEqual(["weights.bin"]);
+    const parse = (location: string): [string, number][] => [
+      ...parseOnnx(new MemoryByteSource(modelWithDataAt(location))).externalFiles,
+    ];
+    expect(parse("weights.bin")).toEqual([["weights.bin", 16]]);
     expect(() => parse("../../home/user/.ssh/id_rsa")).toThrow(/\.\.\/\.\.\/home\/user\/\.ssh\/id_rsa/);
   });
 });

@@ -54,7 +54,9 @@ function modelWithAll(): Uint8Array {
     .finish();
 }
 
-const filesOf = (model: Uint8Array): string[] => [...parseOnnx(new MemoryByteSource(model)).externalFiles];
+const filesOf = (model: Uint8Array): string[] => [
+  ...parseOnnx(new MemoryByteSource(model)).externalFiles.keys(),
+];
 
 describe("relocateWeights", () => {
   it("renames in every place that the reader knows", () => {

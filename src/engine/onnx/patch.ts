@@ -9,14 +9,16 @@ import {
   type DecoderInputs,
   type DecoderInterface,
   type FloatType,
+  type IntegerType,
 } from "./decoderInterface.ts";
 import { ElementType, encodeValueInfo } from "./encode.ts";
 import { declareOutputs, graphNames, instrument, sharedHead, type InstrumentShape } from "./instrument.ts";
 import { attributeOf, type OnnxGraph, type OnnxModel, type OnnxNode } from "./model.ts";
 import {
+  activationQuantisationOf,
   layoutOf,
   precisionOf,
-  quantisesActivations,
+  type ActivationQuantisation,
   type GraphLayout,
   type WeightPrecision,
 } from "./provenance.ts";
@@ -51,10 +53,11 @@ export interface PatchedGraph {
   readonly logits: { readonly name: string; readonly elementType: FloatType };
   /** `numLogitsToKeep` must be fed 0 (all): which rows come out is for `logit_rows` to say. */
   readonly inputs: DecoderInputs;
-  /** Locations of external data that the original names. */
-  readonly externalFiles: readonly string[];
-  /** Sentences for people. */
-  readonly warnings: readonly string[];
+  /** By name of the input. */
+  readonly integerTypes: ReadonlyMap<string, IntegerType>;
+  /** See OnnxModel. */
+  readonly externalFiles: ReadonlyMap<string, number>;
+  readonly activationQuantisation: ActivationQuantisation | null;
 }
 
 const oldestOpset = 11;
@@ -101,8 +104,9 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     groupQueryAttention: decoder.groupQueryAttention,
     logits: ends.logits,
     inputs: ends.inputs,
+    integerTypes: ends.integerTypes,
     externalFiles: model.externalFiles,
-    warnings: quantisesActivations(graph) ? [dynamicQuantisationWarning] : [],
+    activationQuantisation: activationQuantisationOf(graph),
   };
 }
 
@@ -128,9 +132,6 @@ function examine(
     throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
   return { ends, decoder, opset };
 }
-
-const dynamicQuantisationWarning =
-  "This model quantises activations to 8 bits by call: what a token's activations are depends on the other tokens of the call. Do not compute vectors with it; use an fp32, fp16 or q4 variant.";
 
 const elementTypes: Readonly<Record<FloatType, number>> = {
   float32: ElementType.float32,
