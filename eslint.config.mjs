@@ -1,5 +1,9 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import importX from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
+
+const root = dirname(fileURLToPath(import.meta.url));
 
 /** Import arrows of docs/architecture.md: for each folder of src, the folders it may import from besides itself. */
 const arrows = {
@@ -29,10 +33,10 @@ export default tseslint.config(
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
     plugins: { "import-x": importX },
     rules: {
-      "import-x/no-restricted-paths": ["error", { basePath: import.meta.dirname, zones }],
+      "import-x/no-restricted-paths": ["error", { basePath: root, zones }],
       "import-x/no-cycle": "error",
       "@typescript-eslint/restrict-template-expressions": [
         "error",

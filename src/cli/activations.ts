@@ -1,11 +1,12 @@
-import { checkWritable, writeFileAtomically } from "../client/files.ts";
+import { writeFileAtomically } from "../client/files.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 import { formatScope } from "../shared/scope.ts";
 import { templates, type ModelInput } from "../shared/tokenInput.ts";
 import { parseIds, usageError, type Arguments } from "./arguments.ts";
 import { defaultModel, modelOption, type Command } from "./command.ts";
+import { checkOutput } from "./outputFile.ts";
 import { size } from "./text.ts";
-import { readVectorRequest, useVector, vectorOptions } from "./vectorInput.ts";
+import { readVectorRequest, useVector, vectorOptions, warnIfNothingSteered } from "./vectorInput.ts";
 
 export const activationsCommand: Command = {
   name: "activations",
@@ -26,27 +27,32 @@ export const activationsCommand: Command = {
   },
   notes: [
     "resid is F32 [layers + 1, tokens, hidden]: row 0 enters block 0, row L + 1 leaves block L, after steering there.",
-    "logits is F32 [tokens, vocabulary]; ids is I32 [tokens]. The scope is all unless said otherwise.",
+    "logits is F32 [tokens, vocabulary]; ids is I32 [tokens]. The scope is all unless said otherwise; one --strength only.",
     'Example: steerscope activations --prompt "Once upon a time" --logits --out once.safetensors',
   ],
   prepare(values) {
     if (values.positionals.length > 0) throw usageError("activations takes options only.");
     const input = readInput(values);
-    const out = values.required("out", "the file to write");
-    const model = values.text("model") ?? defaultModel;
+    const out = values.requiredPath("out", "the file to write");
+    const model = values.path("model") ?? defaultModel;
     const template = values.oneOf("template", templates) ?? "none";
+    if (template !== "none" && "ids" in input) {
+      throw usageError("--template needs a --prompt: token ids are read as they are.");
+    }
     const logits = values.flag("logits");
     const request = readVectorRequest(values, "all");
     if (request !== null && request.strengths.length > 1)
       throw usageError("activations takes one --strength.");
 
     return async (run) => {
-      await checkWritable(out);
-      const description = await run.engine.load({ model }, run.call);
+      await checkOutput(out, model, request === null ? [] : [request.path]);
+      const description = await run.load(model);
       const vector = request === null ? null : await useVector(request, description, run);
       const steering = vector?.steerings[0] ?? null;
       const result = await run.engine.activations({ input, template, steering, logits }, run.call);
       const tokens = result.ids.length;
+      // Nothing is generated here: all of it is the prompt.
+      if (request !== null) warnIfNothingSteered(run, request.scope, tokens, tokens);
       const shapes = {
         ids: [tokens],
         resid: [description.layers + 1, tokens, description.hidden],

@@ -64,9 +64,25 @@ export class Arguments {
   }
 
   required(name: string, why: string): string {
+    return present(this.text(name), name, why);
+  }
+
+  /** Where something is: never an empty text. */
+  path(name: string): string | undefined {
     const value = this.text(name);
-    if (value === undefined) throw usageError(`--${name} is missing: ${why}.`);
+    if (value === "") throw usageError(`--${name} is empty.`);
     return value;
+  }
+
+  requiredPath(name: string, why: string): string {
+    return present(this.path(name), name, why);
+  }
+
+  /** The only word of the line that is no option, a path. */
+  onlyPath(complaint: string): string {
+    const [path, ...others] = this.positionals;
+    if (path === undefined || path === "" || others.length > 0) throw usageError(complaint);
+    return path;
   }
 
   /** One of `values`, or undefined when not given. */
@@ -101,6 +117,11 @@ export function parseIds(text: string): Int32Array {
   const ids = text.split(",").map((part) => (/^\s*\d{1,9}\s*$/.test(part) ? Number(part) : NaN));
   if (ids.some(Number.isNaN)) throw usageError(`"${text}" is not a list of token ids.`, "Write 5,9,33.");
   return Int32Array.from(ids);
+}
+
+function present(value: string | undefined, name: string, why: string): string {
+  if (value === undefined) throw usageError(`--${name} is missing: ${why}.`);
+  return value;
 }
 
 function readNumber(name: string, text: string, least: number, most: number): number {

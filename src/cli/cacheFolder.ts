@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Context } from "./context.ts";
 
-/** Where downloads, patched graphs and activations go: $STEERSCOPE_CACHE, or the place the platform has for caches. */
+/** Where downloaded models and activations go: $STEERSCOPE_CACHE, or the place the platform has for caches. */
 export function defaultCacheFolder(
   environment: Context["environment"],
   platform: NodeJS.Platform = process.platform,

@@ -1,6 +1,10 @@
 /** `generate --score`: how far the vector moves what the model writes, beside random vectors of the same norm. */
 import { readFileBounded } from "../client/files.ts";
-import { measureCompletionEffect, type CompletionEffect } from "../evaluation/completionEffect.ts";
+import {
+  measureCompletionEffect,
+  type CompletionEffect,
+  type Movement,
+} from "../evaluation/completionEffect.ts";
 import { vectorOfLayer } from "../formats/vectorFile.ts";
 import type { ModelDescription, Sampling } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
@@ -11,8 +15,8 @@ import type { VectorInUse, VectorRequest } from "./vectorInput.ts";
 
 const maxPromptFileBytes = 1024 * 1024;
 const maxPrompts = 1000;
-/** One random direction may by chance point somewhere; four show what chance does. */
-const controls = 4;
+/** Single random directions move text too, some of them far: the first of 20 would be so by chance once in 20. */
+const controls = 19;
 
 /** One prompt a line; empty lines do not count. Throws FileUnreadable or InvalidRequest. */
 export async function readPrompts(path: string): Promise<readonly string[]> {
@@ -69,39 +73,64 @@ export async function scoreCompletions(
   return effect;
 }
 
-/** The table for people, with a sentence that says what follows from it. */
-export function formatEffect(effect: CompletionEffect, prompts: number): string {
-  const rows = effect.effects.map(({ control, strength, change, interval }) => {
-    const name = control ? "random" : "vector";
-    const sign = strength > 0 ? "+" : "";
-    const range = `[${figure(interval.low)}, ${figure(interval.high)}]`;
-    return `${name}  ${`${sign}${strength}`.padStart(8)}  ${figure(change).padStart(8)}  ${range}`;
+/** The table for people, with sentences that say what follows from it. */
+export function formatEffect(effect: CompletionEffect): string {
+  const { layer, prompts, vector, controls } = effect;
+  const rows = vector.strengths.map(({ strength, change, interval }) =>
+    tableRow("vector", strength, change, interval),
+  );
+  const chance = vector.strengths.map(({ strength }, index) => {
+    const changes = controls.map(({ strengths }) => strengths[index]!.change).sort((a, b) => a - b);
+    const range = { low: changes[0]!, high: changes.at(-1)! };
+    return tableRow(`${controls.length} random`, strength, changes[changes.length >> 1]!, range);
   });
   return [
-    `What ${prompts} completions say, read back without steering: change of their mean projection on the vector of layer ${effect.layer}`,
-    "at the ends of sentences (95 % bootstrap interval over prompts).",
+    `What ${prompts} completions say, read back without steering: change of their mean projection on the vector of layer ${layer}`,
+    "at the ends of sentences. The vector with its 95 % bootstrap interval over prompts; random vectors of the same norm with the",
+    "median, the lowest and the highest.",
     "",
-    "steered by  strength    change  interval",
-    ...rows.map((row) => `  ${row}`),
+    "steered by  strength    change  range",
+    ...[...rows, ...chance].map((row) => `  ${row}`),
     "",
     conclusion(effect),
   ].join("\n");
 }
 
-/** Whether every strength of the vector moved the text its way, and whether chance does the same. */
-function conclusion({ effects }: CompletionEffect): string {
-  const own = effects.filter(({ control, strength }) => !control && strength !== 0);
-  const moved = own.filter(({ strength, interval }) => (strength > 0 ? interval.low > 0 : interval.high < 0));
-  const chance = effects.filter(({ control, strength, interval }) => {
-    return control && (strength > 0 ? interval.low > 0 : interval.high < 0);
-  });
-  const first =
-    moved.length === own.length
-      ? "The vector moves the text in the intended direction at every strength tried."
-      : `The vector moves the text in the intended direction at ${moved.length} of ${own.length} strengths tried; at the others the interval contains 0.`;
-  const second =
-    chance.length === 0
-      ? "Random vectors of the same norm do not."
-      : `Random vectors of the same norm do so at ${chance.length}: do not trust this effect.`;
-  return `${first} ${second}`;
+function tableRow(
+  name: string,
+  strength: number,
+  change: number,
+  { low, high }: { readonly low: number; readonly high: number },
+): string {
+  return `${name.padEnd(9)}  ${signed(strength).padStart(7)}  ${figure(change).padStart(8)}  [${figure(low)}, ${figure(high)}]`;
+}
+
+function signed(strength: number): string {
+  return `${strength > 0 ? "+" : ""}${strength}`;
+}
+
+/** Whether the vector moved the text its way at every strength, where not, and whether chance does as much. */
+function conclusion({ vector, controls, rank }: CompletionEffect): string {
+  const tried = vector.strengths.filter(({ strength }) => strength !== 0);
+  if (tried.length === 0) {
+    return "Strength 0 adds nothing, so this says nothing about the vector. Give a --strength other than 0.";
+  }
+  const random = `${controls.length} random vectors`;
+  const alike = controls.filter(({ movesAsIntended }) => movesAsIntended).length;
+  const atStrengths = (movement: Movement): string =>
+    tried
+      .filter((effect) => effect.movement === movement)
+      .map(({ strength }) => signed(strength))
+      .join(", ");
+  const reversed = atStrengths("reversed");
+  const unclear = atStrengths("unclear");
+  const isReliable = vector.movesAsIntended && rank === 1;
+  return [
+    `The vector ${vector.movesAsIntended ? "moves" : "does not move"} the text in the intended direction at every strength tried.`,
+    ...(reversed === "" ? [] : [`It is reversed at strength ${reversed}: the text moves the other way.`]),
+    ...(unclear === "" ? [] : [`No movement is certain at strength ${unclear}: the interval holds 0.`]),
+    `In the intended direction at every strength: ${alike} of ${random}.`,
+    `As far as this one or farther, to whichever side, all strengths together: ${rank - 1} of ${controls.length}.`,
+    ...(isReliable ? [] : ["Do not rely on this effect."]),
+  ].join(" ");
 }

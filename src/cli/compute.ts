@@ -1,5 +1,5 @@
 import { basename, extname } from "node:path";
-import { checkWritable, readFileBounded, writeFileAtomically } from "../client/files.ts";
+import { readFileBounded, writeFileAtomically } from "../client/files.ts";
 import { computedVectorFile, computeRequest } from "../formats/computedVector.ts";
 import { examplesOf, parseExampleSet, type ExampleSet } from "../formats/exampleSet.ts";
 import { SteerscopeError } from "../shared/errors.ts";
@@ -7,10 +7,10 @@ import { defaultMethod, methodIds } from "../shared/methods.ts";
 import { defaultReadPosition, formatReadPosition, parseReadPosition } from "../shared/readPosition.ts";
 import { templates } from "../shared/tokenInput.ts";
 import type { Outlier } from "../shared/vectorMeasures.ts";
-import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command } from "./command.ts";
 import { measureLegend, measureTable } from "./measureTable.ts";
-import { size } from "./text.ts";
+import { checkOutput } from "./outputFile.ts";
+import { count, size } from "./text.ts";
 
 /** The bound of the format is in characters; this many bytes can hold them. */
 const maxSetBytes = 512 * 1024 * 1024;
@@ -48,10 +48,9 @@ export const computeCommand: Command = {
     "Example: steerscope compute examples/sets/happy-sad.jsonl --out happy.safetensors",
   ],
   prepare(values) {
-    const [path, ...others] = values.positionals;
-    if (path === undefined || others.length > 0) throw usageError("compute takes one example set.");
-    const out = values.required("out", "the vector file to write");
-    const model = values.text("model") ?? defaultModel;
+    const path = values.onlyPath("compute takes one example set.");
+    const out = values.requiredPath("out", "the vector file to write");
+    const model = values.path("model") ?? defaultModel;
     const method = values.oneOf("method", methodIds) ?? defaultMethod;
     const template = values.oneOf("template", templates) ?? "none";
     const spelling = values.text("position");
@@ -60,18 +59,17 @@ export const computeCommand: Command = {
     const unit = values.flag("unit");
 
     return async (run) => {
-      await checkWritable(out);
+      await checkOutput(out, model, [path]);
       const set = await readExampleSet(path);
-      const request = computeRequest(set, { template, position, method, unit, seed });
-      for (const { line, message } of set.problems) run.warn(`${path}, line ${line}: ${message}`);
+      // Its path tells which file to open; the name alone is for the vector.
+      const request = computeRequest({ ...set, name: path }, { template, position, method, unit, seed });
 
-      const description = await run.engine.load({ model }, run.call);
-      description.warnings.forEach((warning) => {
-        run.warn(warning);
-      });
+      const description = await run.loadForText(model);
       const started = performance.now();
       const result = await run.engine.computeVector(request, run.call);
       const milliseconds = Math.round(performance.now() - started);
+      // Not before: where no vector comes of the set, the error is what matters.
+      run.warn(...set.problems.map(({ line, message }) => `${path}, line ${line}: ${message}`));
 
       const { measures, tokens } = result;
       const { program } = run.context;
@@ -88,7 +86,7 @@ export const computeCommand: Command = {
       const outliers = withLines(measures.outliers, set, request.pairs);
       const counts =
         examples.pairs > 0
-          ? `${examples.pairs} pairs`
+          ? count(examples.pairs, "pair")
           : `${examples.positive} positive and ${examples.negative} negative examples, unpaired`;
       const notable = outliers.filter(({ shift }) => shift > notableShift).slice(0, maxOutliersShown);
       const text = [
@@ -100,7 +98,7 @@ export const computeCommand: Command = {
           ({ lines, shift }) =>
             `The pair of the lines ${lines.join(" and ")} turns the vector more than others (1 - cosine ${shift.toFixed(3)}).\n`,
         ),
-        `${out}: ${description.layers} vectors of ${description.hidden} (${size(bytes.length)}); ${tokens.total} tokens, ${tokens.computed} computed, ${milliseconds} ms.\n`,
+        `${out}: ${count(description.layers, "vector")} of ${description.hidden} (${size(bytes.length)}); ${count(tokens.total, "token")}, ${tokens.computed} computed, ${milliseconds} ms.\n`,
       ];
       return {
         text: text.join(""),

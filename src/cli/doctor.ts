@@ -5,11 +5,13 @@ import { isSteerscopeError, serialiseError } from "../shared/errors.ts";
 import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command, type Run } from "./command.ts";
 import { usesColours } from "./context.ts";
-import { bold, printable, size } from "./text.ts";
+import { bold, count, printable, size } from "./text.ts";
 
 interface Check {
   readonly name: string;
   readonly passed: boolean;
+  /** Passed, and yet something to know before use. */
+  readonly isWarning?: boolean;
   /** What was found. */
   readonly found: string;
   /** What to do, for a check that did not pass. */
@@ -27,7 +29,7 @@ export const doctorCommand: Command = {
   notes: ["Loads the model and runs its self-test. Exit code 1 when a check fails."],
   prepare(values) {
     if (values.positionals.length > 0) throw usageError("doctor takes options only.");
-    const model = values.text("model") ?? defaultModel;
+    const model = values.path("model") ?? defaultModel;
     return async (run) => {
       const checks: Check[] = [checkNode(process.versions.node)];
       const add = async (name: string, look: () => Promise<string>): Promise<boolean> => {
@@ -35,10 +37,12 @@ export const doctorCommand: Command = {
         checks.push(check);
         return check.passed;
       };
-      await add("cache folder", async () => {
+      const hasCache = await add("cache folder", async () => {
         await checkFolderWritable(run.cacheFolder);
         return run.cacheFolder;
       });
+      // The engine does not start without one, and the rest is to be known as well.
+      if (!hasCache) await run.useTemporaryCacheFolder();
       const hasEngine = await add("engine process", async () => {
         const { processId, contractVersion } = await run.engine.hello(undefined, run.call);
         return `process ${processId}, contract version ${contractVersion}`;
@@ -58,16 +62,21 @@ export const doctorCommand: Command = {
 };
 
 async function addModelChecks(run: Run, model: string, checks: Check[]): Promise<void> {
-  let tests: readonly Check[] = [];
+  const name = `model ${model}`;
+  let further: readonly Check[] = [];
   checks.push(
-    await attempt(`model ${model}`, async () => {
+    await attempt(name, async () => {
       const description = await run.engine.load({ model }, run.call);
-      const { architecture, layers, hidden, precision, loadMilliseconds, selfTest } = description;
-      tests = selfTest.checks.map(selfTestCheck);
-      return `${architecture}, ${layers} layers, ${hidden} wide, ${precision}, loaded in ${Math.round(loadMilliseconds)} ms`;
+      const { architecture, layers, hidden, precision, loadMilliseconds, selfTest, warnings } = description;
+      run.warnings.push(...warnings);
+      further = [
+        ...selfTest.checks.map(selfTestCheck),
+        ...warnings.map((found) => ({ name, passed: true, isWarning: true, found })),
+      ];
+      return `${architecture}, ${count(layers, "layer")}, ${hidden} wide, ${precision}, loaded in ${Math.round(loadMilliseconds)} ms`;
     }),
   );
-  checks.push(...tests);
+  checks.push(...further);
 }
 
 function selfTestCheck({ name, passed, deviation, limit }: SelfTestCheck): Check {
@@ -112,13 +121,18 @@ async function attempt(name: string, look: () => Promise<string>): Promise<Check
   }
 }
 
-function line({ name, passed, found, remedy, detail }: Check, isColoured: boolean): string {
-  const head = `${bold(passed ? "ok    " : "failed", isColoured)}  ${printable(`${name}: ${found}`)}\n`;
+function line({ name, passed, isWarning, found, remedy, detail }: Check, isColoured: boolean): string {
+  const state = !passed ? "failed" : isWarning === true ? "warn  " : "ok    ";
+  const head = `${bold(state, isColoured)}  ${printable(`${name}: ${found}`)}\n`;
   const more = [remedy, detail].filter((each) => each !== undefined);
   return passed ? head : head + more.map((each) => `        ${printable(each)}\n`).join("");
 }
 
 function summary(checks: readonly Check[]): string {
   const failures = checks.filter(({ passed }) => !passed).length;
-  return failures === 0 ? "\nEverything works.\n" : `\n${failures} of ${checks.length} checks failed.\n`;
+  const warnings = checks.filter(({ isWarning }) => isWarning === true).length;
+  if (failures > 0) return `\n${failures} of ${checks.length - warnings} checks failed.\n`;
+  return warnings === 0
+    ? "\nEverything works.\n"
+    : `\nEverything works, with ${count(warnings, "warning")}.\n`;
 }

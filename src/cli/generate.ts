@@ -7,7 +7,13 @@ import { defaultModel, modelOption, type Command, type Run } from "./command.ts"
 import { formatEffect, readPrompts, scoreCompletions } from "./completionScores.ts";
 import { usesColours } from "./context.ts";
 import { bold, dim, figure, printable } from "./text.ts";
-import { readVectorRequest, useVector, vectorOptions } from "./vectorInput.ts";
+import {
+  readVectorRequest,
+  useVector,
+  vectorOptions,
+  vectorTemplateOption,
+  warnIfNothingSteered,
+} from "./vectorInput.ts";
 
 export const generateCommand: Command = {
   name: "generate",
@@ -21,11 +27,7 @@ export const generateCommand: Command = {
     },
     ...vectorOptions,
     ...modelOption,
-    template: {
-      type: "string",
-      value: "name",
-      help: "none or chat. Default: what the vector was computed with.",
-    },
+    ...vectorTemplateOption,
     "max-tokens": { type: "string", value: "n", help: `Default: ${greedySampling.maxTokens}.` },
     temperature: { type: "string", value: "x", help: "0 takes the likeliest token. Default: 0." },
     "top-k": { type: "string", value: "n", help: "Only the k likeliest tokens. Default: 0, off." },
@@ -51,7 +53,7 @@ export const generateCommand: Command = {
   notes: [
     "Each --strength is a variant; all of them and the unsteered text are written in one batch.",
     `The scope is ${formatScope(defaultScope)} unless said otherwise: the last token of the prompt and what follows.`,
-    'Example: steerscope generate --vector happy.safetensors --strength -4 --strength 4 --prompt "One day, Lily"',
+    'Example: steerscope generate --vector happy.safetensors --layer 3 --strength -2 --strength 2 --prompt "One day, Lily"',
   ],
   prepare(values) {
     if (values.positionals.length > 0) {
@@ -60,14 +62,14 @@ export const generateCommand: Command = {
     const prompt = values.required("prompt", "the text to begin with");
     const request = readVectorRequest(values, defaultScope);
     const template = values.oneOf("template", templates);
-    const model = values.text("model") ?? defaultModel;
+    const model = values.path("model") ?? defaultModel;
     const sampling = readSampling(values);
-    const promptFile = values.text("score");
+    const promptFile = values.path("score");
     if (promptFile !== undefined && request === null) throw usageError("--score needs a --vector.");
 
     return async (run) => {
       const prompts = promptFile === undefined ? [] : await readPrompts(promptFile);
-      const description = await run.engine.load({ model }, run.call);
+      const description = await run.loadForText(model);
       const vector = request === null ? null : await useVector(request, description, run);
       const variants = [null, ...(vector?.steerings ?? [])];
       const labels = ["unsteered", ...(request?.strengths ?? []).map((strength) => `strength ${strength}`)];
@@ -94,6 +96,12 @@ export const generateCommand: Command = {
         });
       run.endProgress();
       writer.finish(result.completions);
+      if (request !== null) {
+        const lengths = result.completions.slice(1).map(({ ids }) => ids.length);
+        // The last token of a text is not read any more.
+        const read = result.promptIds.length + Math.max(...lengths) - 1;
+        warnIfNothingSteered(run, request.scope, read, result.promptIds.length);
+      }
       const { prefillMilliseconds, decodeMilliseconds, decodeSteps } = result;
       const applied =
         vector === null
@@ -110,7 +118,7 @@ export const generateCommand: Command = {
         vector === null || request === null || prompts.length === 0
           ? null
           : await scoreCompletions(run, description, vector, request, prompts, { template: form, sampling });
-      if (effect !== null) writer.paragraph(formatEffect(effect, prompts.length));
+      if (effect !== null) writer.paragraph(formatEffect(effect));
       return {
         text: null,
         json: {

@@ -1,4 +1,4 @@
-import { checkWritable, writeFileAtomically } from "../client/files.ts";
+import { writeFileAtomically } from "../client/files.ts";
 import { unitDirections } from "../formats/unitDirections.ts";
 import { checkVectorFits, vectorOfLayer, type VectorFile } from "../formats/vectorFile.ts";
 import { parseLayers } from "../shared/layers.ts";
@@ -8,9 +8,10 @@ import { usageError } from "./arguments.ts";
 import { defaultModel, modelOption, type Command, type Run } from "./command.ts";
 import { usesColours } from "./context.ts";
 import { measureCsv, measureLegend, measureTable } from "./measureTable.ts";
+import { checkOutput } from "./outputFile.ts";
 import { projectionCsv, projectionTable, type Projections } from "./projectionTable.ts";
-import { csvLine, figure, table } from "./text.ts";
-import { readVectorFile } from "./vectorInput.ts";
+import { count, csvLine, figure, table } from "./text.ts";
+import { readVectorFile, vectorTemplateOption } from "./vectorInput.ts";
 
 export const inspectCommand: Command = {
   name: "inspect",
@@ -23,11 +24,7 @@ export const inspectCommand: Command = {
       help: "Project every token of this text on the vector of each layer.",
     },
     prompt: { type: "string", value: "text", help: "What precedes the text." },
-    template: {
-      type: "string",
-      value: "name",
-      help: "none or chat. Default: what the vector was computed with.",
-    },
+    ...vectorTemplateOption,
     ...modelOption,
     layer: {
       type: "string",
@@ -42,21 +39,20 @@ export const inspectCommand: Command = {
     'Example: steerscope inspect happy.safetensors --text "Tom lost his toy and began to cry."',
   ],
   prepare(values) {
-    const [path, ...others] = values.positionals;
-    if (path === undefined || others.length > 0) throw usageError("inspect takes one vector file.");
+    const path = values.onlyPath("inspect takes one vector file.");
     const text = values.text("text");
     const prompt = values.text("prompt");
     if (prompt !== undefined && text === undefined) throw usageError("--prompt needs a --text.");
     const layers = values.text("layer");
     const chosen = layers === undefined ? null : parseLayers(layers);
     const template = values.oneOf("template", templates);
-    const model = values.text("model") ?? defaultModel;
+    const model = values.path("model") ?? defaultModel;
     const isCsv = values.flag("csv");
     if (isCsv && values.flag("json")) throw usageError("--csv and --json exclude each other.");
-    const out = values.text("out");
+    const out = values.path("out");
 
     return async (run) => {
-      if (out !== undefined) await checkWritable(out);
+      if (out !== undefined) await checkOutput(out, text === undefined ? null : model, [path]);
       const file = await readVectorFile(path);
       // A layer that is not there is a mistake, not an empty column.
       chosen?.forEach((layer) => vectorOfLayer(file, layer));
@@ -95,7 +91,7 @@ function measuresReport(file: VectorFile, shown: readonly number[]): Report {
       json: { provenance: null, layers: norms },
       csv: csvLine(["layer", "vector_norm"]) + norms.map((each) => csvLine(Object.values(each))).join(""),
       text:
-        `${file.present.length} vectors of ${file.hidden}, written by another program; nothing else is known of them.\n\n` +
+        `${count(file.present.length, "vector")} of ${file.hidden}, written by another program; nothing else is known of them.\n\n` +
         table(
           columns,
           norms.map(({ layer, vectorNorm }) => [String(layer), figure(vectorNorm)]),
@@ -106,7 +102,7 @@ function measuresReport(file: VectorFile, shown: readonly number[]): Report {
   const { model, examples, suggested } = provenance;
   const head = [
     `model      ${model.id} (${model.architecture}, ${file.layers} layers, ${file.hidden} wide)`,
-    `examples   ${examples.name}: ${examples.positive} positive, ${examples.negative} negative, ${examples.pairs} pairs`,
+    `examples   ${examples.name}: ${examples.positive} positive, ${examples.negative} negative, ${count(examples.pairs, "pair")}`,
     `method     ${provenance.method}, ${provenance.scale}, read at ${formatReadPosition(provenance.position)}, template ${provenance.template}`,
     `written    ${provenance.created} by ${provenance.program}`,
     `suggested  ${suggested.reason}`,
@@ -132,10 +128,8 @@ async function project(
   { input, model, template }: ProjectionRequest,
   run: Run,
 ): Promise<Projections> {
-  const description = await run.engine.load({ model }, run.call);
-  checkVectorFits(file, description).forEach((warning) => {
-    run.warn(warning);
-  });
+  const description = await run.loadForText(model);
+  run.warn(...checkVectorFits(file, description));
   const directions = unitDirections(file, description.layers);
   const inputs = [input];
   const [tokens] = await run.engine.tokenize({ inputs, template }, run.call);

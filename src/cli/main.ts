@@ -35,6 +35,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 
 const embeddedModels = fileURLToPath(new URL("../models", import.meta.url));
 
+// Until a command has come to its end it has not succeeded, whatever ends the process.
+process.exitCode = 1;
 void runCommandLine(process.argv.slice(2), {
   stdout: output(process.stdout),
   stderr: output(process.stderr),

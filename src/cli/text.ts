@@ -53,6 +53,11 @@ export function share(value: number | null): string {
   return value === null ? "-" : value.toFixed(3);
 }
 
+/** `1 pair`, `2 pairs`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** Fields as one line of CSV (RFC 4180). */
 export function csvLine(fields: readonly (string | number | null)[]): string {
   const cells = fields.map((field) => {

@@ -2,12 +2,13 @@
 import { checkVectorFits, parseVectorFile, vectorOfLayer, type VectorFile } from "../formats/vectorFile.ts";
 import { readFileBounded } from "../client/files.ts";
 import type { ModelDescription, Steering } from "../shared/engineContract.ts";
-import { SteerscopeError } from "../shared/errors.ts";
+import { isSteerscopeError, SteerscopeError } from "../shared/errors.ts";
 import { parseLayers } from "../shared/layers.ts";
-import { parseScope, type Scope } from "../shared/scope.ts";
+import { formatScope, isSteered, parseScope, type Scope } from "../shared/scope.ts";
 import type { Arguments, OptionSpecs } from "./arguments.ts";
 import { usageError } from "./arguments.ts";
 import type { Run } from "./command.ts";
+import { count } from "./text.ts";
 
 /** A vector of the largest models at every layer takes a tenth of this. */
 const maxVectorBytes = 512 * 1024 * 1024;
@@ -38,6 +39,15 @@ export const vectorOptions: OptionSpecs = {
   },
 };
 
+/** Of commands that take the vector's own template unless told otherwise. */
+export const vectorTemplateOption: OptionSpecs = {
+  template: {
+    type: "string",
+    value: "name",
+    help: "none or chat. Default: what the vector was computed with.",
+  },
+};
+
 /** What was asked for; the file is not read yet. */
 export interface VectorRequest {
   readonly path: string;
@@ -48,7 +58,7 @@ export interface VectorRequest {
 
 /** null without `--vector`. Throws InvalidRequest. */
 export function readVectorRequest(values: Arguments, defaultScope: Scope): VectorRequest | null {
-  const path = values.text("vector");
+  const path = values.path("vector");
   const layers = values.text("layer");
   const strengths = values.numbers("strength", -maxStrength, maxStrength);
   const scope = values.text("scope");
@@ -68,7 +78,17 @@ export function readVectorRequest(values: Arguments, defaultScope: Scope): Vecto
 
 /** Throws FileUnreadable, VectorInvalid. */
 export async function readVectorFile(path: string): Promise<VectorFile> {
-  return parseVectorFile(await readFileBounded(path, maxVectorBytes));
+  const bytes = await readFileBounded(path, maxVectorBytes);
+  try {
+    return parseVectorFile(bytes);
+  } catch (error) {
+    if (!isSteerscopeError(error)) throw error;
+    const { kind, message, remedy, detail } = error;
+    throw new SteerscopeError(kind, `${path}: ${message}`, {
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
 }
 
 export interface VectorInUse {
@@ -85,15 +105,25 @@ export async function useVector(
   run: Run,
 ): Promise<VectorInUse> {
   const file = await readVectorFile(request.path);
-  checkVectorFits(file, model).forEach((warning) => {
-    run.warn(warning);
-  });
+  run.warn(...checkVectorFits(file, model));
   const layers = request.layers ?? suggestedLayers(file);
+  const zero = layers.filter((layer) => vectorOfLayer(file, layer).every((value) => value === 0));
+  run.warn(
+    ...zero.map((layer) => `The vector of layer ${layer} in ${request.path} is zero and changes nothing.`),
+  );
   const steerings = request.strengths.map((strength) => ({
     terms: layers.map((layer) => ({ layer, vector: vectorOfLayer(file, layer), strength })),
     scope: request.scope,
   }));
   return { file, layers, steerings };
+}
+
+/** Warns where no token of a text of `tokens` tokens, `promptLength` of them its prompt, lies in the scope. */
+export function warnIfNothingSteered(run: Run, scope: Scope, tokens: number, promptLength: number): void {
+  for (let index = 0; index < tokens; index++) if (isSteered(scope, index, promptLength)) return;
+  run.warn(
+    `The scope ${formatScope(scope)} holds none of the ${count(tokens, "token")} read: nothing was steered.`,
+  );
 }
 
 function suggestedLayers(file: VectorFile): readonly number[] {

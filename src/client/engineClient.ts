@@ -13,6 +13,7 @@ import {
 import { engineProxy, type CallOptions, type Engine } from "../shared/engineProxy.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { EngineProcess, type EngineEvent } from "./engineProcess.ts";
+import { checkFolderWritable } from "./files.ts";
 
 export interface EngineClientOptions extends EngineProcessOptions {
   /** File of the engine's bundle, dist/engine.js. */
@@ -77,7 +78,8 @@ export class EngineClient {
 
   /**
    * Sends one call. Rejects with the engine's typed error, EngineCrashed when its process dies (the next call starts
-   * another), EngineMismatch when it is of another version, or Cancelled after `options.signal` or `dispose`.
+   * another), EngineMismatch when it is of another version, FileUnwritable when its cache folder cannot be used, or
+   * Cancelled after `options.signal` or `dispose`.
    */
   async call<M extends EngineMethod>(
     method: M,
@@ -135,6 +137,11 @@ export class EngineClient {
     const known = this.#running?.process;
     // An idle process may have died a moment ago without this one knowing; a request sent to it would be lost.
     if (known?.alive === true && known.pending === 0) await greet(known).catch(() => undefined);
+    if (this.#running?.process.alive !== true) {
+      // The engine would end with it, and could not say more than that it did not start.
+      await checkFolderWritable(this.#options.cacheFolder);
+      if (this.#disposed) throw stopped();
+    }
     const running = this.#start();
     await running.ready;
     return running;

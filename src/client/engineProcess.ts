@@ -253,6 +253,7 @@ export class EngineProcess {
 
   #finish(reason: SteerscopeError): void {
     this.#over ??= reason;
+    this.#hold();
     for (const id of [...this.#waiting.keys()]) {
       this.#settle(id, (waiting) => {
         waiting.reject(reason);
@@ -260,10 +261,10 @@ export class EngineProcess {
     }
   }
 
-  /** Keeps this process alive while calls wait, and only then. */
+  /** Keeps this process alive while calls wait, and while a child that was told to end has not: `ended` is awaited. */
   #hold(): void {
     const how = this.#waiting.size > 0 ? "ref" : "unref";
-    this.#child[how]();
+    this.#child[this.alive ? how : "ref"]();
     this.#child.channel?.[how]();
     // A child's pipe is a socket, which the type of `stderr` hides.
     (this.#child.stderr as { ref?: () => void; unref?: () => void } | null)?.[how]?.();

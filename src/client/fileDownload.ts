@@ -4,9 +4,10 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
+import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SteerscopeError } from "../shared/errors.ts";
+import { makeFolder } from "./files.ts";
 import { checkStatus, type HubFile } from "./hubApi.ts";
 import { hubGet, stopped, TransientError, type HubAnswer, type HubOptions } from "./hubHttp.ts";
 import { withRetries, type Attempt } from "./retry.ts";
@@ -38,7 +39,7 @@ export async function downloadFile(request: FileRequest): Promise<number> {
     request.onBytes(existing);
     return existing;
   }
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   for (let hasFailed = false; ; hasFailed = true) {
     const part = await withRetries(hub, signal, (attempt) => fetchPart(request, attempt));
     if (await isRight(request, part)) {

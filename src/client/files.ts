@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { access, constants, mkdir, open, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { SteerscopeError } from "../shared/errors.ts";
+import { isSteerscopeError, SteerscopeError } from "../shared/errors.ts";
 
 /** The bytes of a file of at most `maxBytes`. Throws FileUnreadable. */
 export async function readFileBounded(path: string, maxBytes: number): Promise<Uint8Array> {
@@ -27,8 +27,8 @@ export async function readFileBounded(path: string, maxBytes: number): Promise<U
 }
 
 /**
- * Writes `data` under a temporary name beside `path`, flushes it and renames it into place, in a folder that is made
- * where it is missing. Devices and pipes are written to as they are. `isStillWanted` is asked just before the renaming;
+ * Writes `data` under a temporary name beside `path`, flushes it and renames it into place; its folder is made as
+ * `checkWritable` makes it. Devices and pipes are written to as they are. `isStillWanted` is asked just before the renaming;
  * false leaves everything as it was. Returns whether the file was written. Throws FileUnwritable; the old file is then
  * untouched.
  */
@@ -41,7 +41,7 @@ export async function writeFileAtomically(
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeLastFolder(dirname(target));
     const existing = await stat(target).catch(() => null);
     if (existing !== null && !existing.isFile() && !existing.isDirectory()) {
       await writeFile(target, data);
@@ -67,27 +67,79 @@ export async function writeFileAtomically(
   return true;
 }
 
-/** Finds out before a long job that its result could not be written; makes its folder. Throws FileUnwritable. */
+/**
+ * Makes an absolute folder where only it is missing. Where the one above is missing too, or is the root of a file
+ * system, the path is a slip of the pen and not a wish. Throws FileUnwritable.
+ */
+async function makeLastFolder(folder: string): Promise<void> {
+  if (await isFolder(folder)) return;
+  const above = dirname(folder);
+  if (dirname(above) === above || !(await isPresent(above))) {
+    throw new SteerscopeError("FileUnwritable", `There is no folder ${folder} to write to.`, {
+      remedy: "Check the name, or make the folder first.",
+    });
+  }
+  await mkdir(folder).catch(orFolder(folder));
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() === true;
+}
+
+async function isPresent(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
+/**
+ * Makes an absolute folder and those above it. Node's own `recursive` never ends where a file system answers ENOENT to
+ * everything, as /proc does.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && dirname(folder) !== folder) {
+      await makeFolder(dirname(folder));
+      await mkdir(folder).catch(orFolder(folder));
+    } else await orFolder(folder)(error);
+  }
+}
+
+/** Swallows that a folder is there already, as another process may have made it. */
+function orFolder(folder: string): (error: unknown) => Promise<void> {
+  return async (error) => {
+    if (!(await isFolder(folder))) throw error;
+  };
+}
+
+/**
+ * Finds out before a long job that its result could not be written. Makes its folder where only that one is missing, and
+ * not directly below the root of a file system. Throws FileUnwritable.
+ */
 export async function checkWritable(path: string): Promise<void> {
   try {
     const existing = await stat(path).catch(() => null);
     if (existing?.isDirectory()) throw new Error("it is a folder");
-    await mkdir(dirname(resolve(path)), { recursive: true });
+    await makeLastFolder(dirname(resolve(path)));
     await access(existing === null || existing.isFile() ? dirname(resolve(path)) : path, constants.W_OK);
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
-/** Makes the folder where it is missing, and writes and removes a file in it. Throws FileUnwritable. */
+/** Makes the folder, and those above it, where it is missing, and writes and removes a file in it. Throws FileUnwritable. */
 export async function checkFolderWritable(folder: string): Promise<void> {
   const probe = join(folder, `.probe-${randomBytes(6).toString("hex")}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await writeFile(probe, "");
     await unlink(probe);
   } catch (error) {
-    throw unwritable(folder, error);
+    throw new SteerscopeError("FileUnwritable", `The folder ${folder} cannot be written to.`, {
+      remedy: "Choose another cache folder, or see that you may write there and that the disk is not full.",
+      detail: (error as Error).message,
+    });
   }
 }
 
@@ -106,6 +158,7 @@ async function flushFolder(folder: string): Promise<void> {
 }
 
 function unwritable(path: string, error: unknown): SteerscopeError {
+  if (isSteerscopeError(error)) return error;
   return new SteerscopeError("FileUnwritable", `${path} cannot be written.`, {
     remedy: "Check the name, that you may write there, and that the disk is not full.",
     detail: (error as Error).message,

@@ -2,7 +2,7 @@
  * A model from a hub: everything is fetched into a hidden folder beside the model's place, which then takes its name, so
  * that a model's folder is complete or not there. What an interrupted download has got is used by the next.
  */
-import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   downloadRecordName,
@@ -17,6 +17,7 @@ import {
   type WeightChoice,
 } from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { makeFolder } from "./files.ts";
 import { bytesOnDisk, downloadFile, unwritable } from "./fileDownload.ts";
 import { lockFolder } from "./folderLock.ts";
 import type { HubFile, HubModel } from "./hubApi.ts";
@@ -111,7 +112,7 @@ export async function downloadModel(request: DownloadRequest): Promise<void> {
   const staging = stagingFolder(folder);
   try {
     await refuseForeignFolder(folder);
-    await mkdir(staging, { recursive: true });
+    await makeFolder(staging);
   } catch (error) {
     throw error instanceof SteerscopeError ? error : unwritable(staging, error as NodeJS.ErrnoException);
   }

@@ -3,12 +3,12 @@
  * does not know the lock (an editor, git) is noticed by comparing the file just before the new one is renamed into place.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, realpath, stat, unlink } from "node:fs/promises";
+import { open, readFile, realpath, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { SteerscopeError } from "../shared/errors.ts";
-import { readFileBounded, writeFileAtomically } from "./files.ts";
+import { makeFolder, readFileBounded, writeFileAtomically } from "./files.ts";
 
 /** A holder needs some milliseconds; one that was not seen to move for so long is gone, whatever its machine. */
 const staleMilliseconds = 8_000;
@@ -29,7 +29,7 @@ export async function changeSharedFile(
   edit: (text: string | null) => string | Promise<string>,
 ): Promise<void> {
   const target = await realpath(path).catch(() => resolve(path));
-  await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dirname(target)).catch((error: unknown) => {
     throw unwritable(path, error);
   });
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {

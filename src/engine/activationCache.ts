@@ -8,20 +8,11 @@
  * Header: key (32 bytes, sha256), bytes of the row (uint32), CRC-32 of the row, CRC-32 of the header before it, zero.
  */
 import { createHash, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import { join } from "node:path";
+import { closeSync, fsyncSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { SteerscopeError } from "../shared/errors.ts";
 import { crc32 } from "./crc32.ts";
+import { makeFolder } from "./makeFolder.ts";
 
 /** Changes with the layout of segments and with what a row means; segments of other versions are ignored. */
 const magic = Buffer.from("SSACT01\n", "latin1");
@@ -92,7 +83,7 @@ export class ActivationCache {
   /** Opens a folder (made where missing) whose segments may take `limitBytes` in all. Throws FileUnwritable. */
   static open(folder: string, limitBytes: number): ActivationCache {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(resolve(folder));
     } catch (error) {
       throw new SteerscopeError("FileUnwritable", `The cache folder ${folder} cannot be made.`, {
         remedy: "Choose another cache folder, or make this one writable.",
@@ -222,7 +213,7 @@ export class ActivationCache {
   #start(): OwnSegment {
     const stamp = String(Date.now()).padStart(15, "0");
     const name = `activations-${stamp}-${randomBytes(8).toString("hex")}.segment`;
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(resolve(this.#folder));
     const file = openSync(join(this.#folder, name), "wx");
     const segment: Segment = { name, scanned: magic.length, intact: true };
     this.#own = { segment, file };

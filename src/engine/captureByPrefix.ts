@@ -78,7 +78,7 @@ class PrefixCapture {
     const width = (child: number): number => this.#trie.nodes[child]!.tokens.length;
     const canBatch = (child: number): boolean => {
       if (this.#trie.nodes[child]!.children.length > 0 || width(child) > chunkTokens) return false;
-      return past === 0 || width(child) === 1 || !this.#session.graph.groupQueryAttention;
+      return past === 0 || width(child) === 1 || !this.#session.model.graph.groupQueryAttention;
     };
     const tails = node.children.filter(canBatch).sort((a, b) => width(a) - width(b));
     const batches: number[][] = [];
@@ -149,7 +149,7 @@ class PrefixCapture {
         weights.fill(spanWeight(this.#inputs[input]!), at + from, at + to);
       });
     });
-    const { cache: specs } = this.#session.graph;
+    const { cache: specs } = this.#session.model.graph;
     const room = this.#session.hasFixedCache && prefix !== null ? prefix.length + tokens : 0;
     const result = await this.#session.run({
       batch: batch.length,

@@ -1,10 +1,9 @@
 /** Reads all tokens of one input: residual stream, projections, logits. */
 import type { Steering } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { checkIds, prefill } from "./prefill.ts";
+import { checkIds, readChunks } from "./prefill.ts";
 import { identityPools } from "./pools.ts";
 import type { ModelSession } from "./session.ts";
-import { SteeringRows } from "./steeringRows.ts";
 
 export interface EveryTokenOptions {
   readonly steering: Steering | null;
@@ -39,7 +38,7 @@ export async function readEveryToken(
   const points = session.layers + 1;
   const count = options.directions?.count ?? 0;
   const width = (options.resid ? points * session.hidden : 0) + points * count;
-  if (ids.length * Math.max(width, options.logits ? session.config.vocabulary : 0) * 4 > maximumBytes) {
+  if (ids.length * Math.max(width, options.logits ? session.model.config.vocabulary : 0) * 4 > maximumBytes) {
     throw new SteerscopeError("InvalidRequest", "The activations of this text are too large to hold.", {
       remedy: "Use a shorter text.",
     });
@@ -47,13 +46,12 @@ export async function readEveryToken(
   const resid = new Float32Array(options.resid ? points * ids.length * session.hidden : 0);
   const projections = new Float32Array(points * ids.length * count);
   let logits = new Float32Array(0);
-  await prefill(session, {
+  const { steering, promptLength, signal } = options;
+  await readChunks(session, {
     ids,
-    cache: null,
-    steering: options.steering && new SteeringRows(session, [options.steering], options.promptLength),
-    keepCache: false,
-    capacity: ids.length,
-    signal: options.signal,
+    steering,
+    promptLength,
+    signal,
     request: (_, tokens) => ({
       ...(options.resid ? { pool: { weights: identityPools(1, tokens), count: tokens } } : {}),
       ...(options.directions ? { directions: options.directions } : {}),

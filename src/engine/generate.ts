@@ -113,7 +113,7 @@ async function prefillRows(
   }));
   return rows.length === 1
     ? caches[0]!.cache
-    : gatherRows(session.graph.cache, caches, session.hasFixedCache ? capacity : 0);
+    : gatherRows(session.model.graph.cache, caches, session.hasFixedCache ? capacity : 0);
 }
 
 /** The steering that acts on the prompt before its last token, or null. */
@@ -141,7 +141,7 @@ async function decode(
     throwIfCancelled(signal);
     const position = promptIds.length - 1 + steps;
     if (session.hasFixedCache && cache.length === cache.capacity) {
-      cache = gatherRows(session.graph.cache, allRows(cache), cache.capacity + roomAhead);
+      cache = gatherRows(session.model.graph.cache, allRows(cache), cache.capacity + roomAhead);
     }
     const count = open.length;
     const result = await session.run({
@@ -158,11 +158,11 @@ async function decode(
     const vocabulary = result.logits.length / count;
     open.forEach((row, index) => {
       const logits = result.logits.subarray(index * vocabulary, (index + 1) * vocabulary);
-      acceptToken(row, logits, options, position + 1 >= session.config.contextLength);
+      acceptToken(row, logits, options, position + 1 >= session.model.config.contextLength);
     });
     const still = open.flatMap((row, index) => (row.finish === null ? [{ cache, row: index }] : []));
     if (still.length < count && still.length > 0) {
-      cache = gatherRows(session.graph.cache, still, session.hasFixedCache ? cache.capacity : 0);
+      cache = gatherRows(session.model.graph.cache, still, session.hasFixedCache ? cache.capacity : 0);
       open = open.filter((row) => row.finish === null);
       steering = steeringOf(session, open, promptIds.length);
     }

@@ -3,17 +3,10 @@
  * that the file had. A file that is rewritten with its old size and time, to the nanosecond, goes unnoticed.
  */
 import { createHash, randomBytes } from "node:crypto";
-import {
-  createReadStream,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { createReadStream, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { SteerscopeError } from "../shared/errors.ts";
+import { makeFolder } from "./makeFolder.ts";
 
 /** Bounds the memory file; the files hashed longest ago are forgotten first. */
 const maximumRemembered = 500;
@@ -91,7 +84,7 @@ function remember(memory: string, entry: Remembered): void {
   const entries = [...others, entry].slice(-maximumRemembered);
   const temporary = `${memory}.${randomBytes(6).toString("hex")}`;
   try {
-    mkdirSync(dirname(memory), { recursive: true });
+    makeFolder(resolve(dirname(memory)));
     writeFileSync(temporary, JSON.stringify(entries));
     try {
       renameSync(temporary, memory);

@@ -1,7 +1,5 @@
 /** The engine contract on this machine: one model in one onnxruntime session, one job at a time. */
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   activationsFolder,
   engineContractVersion,
@@ -9,34 +7,28 @@ import {
   type EngineProcessOptions,
   type EngineRequest,
   type ModelDescription,
+  type TokenizedText,
 } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { resolveReadPosition, type ReadPosition } from "../shared/readPosition.ts";
-import type { ModelInput, Template } from "../shared/tokenInput.ts";
+import { hasPrompt, type ModelInput, type Template } from "../shared/tokenInput.ts";
 import { ActivationCache } from "./activationCache.ts";
 import type { AsyncEngine, JobContext } from "./asyncEngine.ts";
 import { capture, type CaptureResult } from "./capture.ts";
 import { computeVector } from "./computeVector.ts";
 import { generate } from "./generate.ts";
-import { hashFile } from "./hashFile.ts";
 import { readEveryToken } from "./everyToken.ts";
-import { listModels, resolveModelFolder } from "./models/catalogue.ts";
+import { loadModel, type LoadedModel } from "./loadedModel.ts";
+import { listModels, type ModelRoots } from "./models/catalogue.ts";
 import { logLikelihood, scoreChoices } from "./scores.ts";
-import { runSelfTest } from "./selfTest.ts";
-import { ModelSession } from "./session.ts";
+import type { ModelSession } from "./session.ts";
 import { checkSteering } from "./steeringRows.ts";
-import { loadTokenizer, readEndOfSequence, type TextTokenizer } from "./text/tokenizer.ts";
+import type { TextTokenizer } from "./text/tokenizer.ts";
 
 /** Enough for some 30,000 examples of a 135M model; the oldest go first. */
 const defaultActivationCacheLimitBytes = 2 * 1024 ** 3;
 /** Bounds what one call can ask for. */
 const maximumInputs = 100_000;
-
-interface LoadedModel {
-  readonly session: ModelSession;
-  readonly tokenizer: TextTokenizer | null;
-  readonly description: ModelDescription;
-}
 
 /** An engine for one process. Nothing is loaded until the first call that needs it. */
 export function createLocalEngine(options: EngineProcessOptions): AsyncEngine {
@@ -72,68 +64,16 @@ class LocalEngine {
     this.#cache = ActivationCache.open(join(options.cacheFolder, activationsFolder), this.#cacheLimitBytes);
   }
 
-  get roots(): { embedded: string; downloads: string } {
+  get roots(): ModelRoots {
     return { embedded: this.#options.embeddedModels, downloads: join(this.#options.cacheFolder, "models") };
   }
 
-  async load({ model }: EngineRequest<"load">, { progress }: JobContext): Promise<ModelDescription> {
+  async load({ model }: EngineRequest<"load">, context: JobContext): Promise<ModelDescription> {
     if (this.#loaded?.description.model === model) return this.#loaded.description;
     await this.unload();
-    const started = performance.now();
-    const stage = (done: number): void => {
-      progress({ kind: "step", stage: "Loading the model", done, total: 3, unit: "steps" });
-    };
-    stage(0);
-    const resolved = resolveModelFolder(model, this.roots);
-    const session = await ModelSession.open(resolved.folder, { threads: this.#options.threads ?? 0 });
-    try {
-      stage(1);
-      const { folder } = session;
-      const tokenizer = existsSync(join(folder, "tokenizer.json")) ? await loadTokenizer(folder) : null;
-      const selfTest = await runSelfTest(session);
-      stage(2);
-      const failed = selfTest.checks.filter(({ passed }) => !passed);
-      if (failed.length > 0) {
-        throw new SteerscopeError(
-          "SelfTestFailed",
-          `This model cannot be steered correctly: ${failed.map(({ name }) => name).join("; ")} does not hold.`,
-          {
-            remedy: "Use another export of the model; fp32 is the safest.",
-            detail: JSON.stringify(selfTest.checks),
-          },
-        );
-      }
-      const { graph, config } = session;
-      this.#loaded = {
-        session,
-        tokenizer,
-        description: {
-          model,
-          name: resolved.id ?? basename(resolved.folder),
-          architecture: config.architecture,
-          layers: graph.layers,
-          hidden: config.hidden,
-          vocabulary: config.vocabulary,
-          contextLength: config.contextLength,
-          precision: graph.precision,
-          layout: session.layout,
-          modelHash: await this.#modelHash(session),
-          revision: resolved.revision,
-          tokenizerHash: tokenizer?.hash ?? null,
-          hasChatTemplate: tokenizer?.hasChatTemplate ?? false,
-          beginOfSequenceId: tokenizer?.beginOfSequenceId ?? null,
-          endOfSequenceIds: readEndOfSequence(folder),
-          warnings: graph.warnings,
-          selfTest,
-          loadMilliseconds: performance.now() - started,
-        },
-      };
-      stage(3);
-      return this.#loaded.description;
-    } catch (error) {
-      await session.release();
-      throw error;
-    }
+    const { cacheFolder, threads = 0 } = this.#options;
+    this.#loaded = await loadModel(model, { roots: this.roots, cacheFolder, threads }, context);
+    return this.#loaded.description;
   }
 
   async unload(): Promise<null> {
@@ -196,10 +136,11 @@ class LocalEngine {
     { signal }: JobContext,
   ): Promise<{ ids: Int32Array; resid: Float32Array; logits: Float32Array | null }> {
     const { session } = this.#model();
-    const { ids, textStart } = this.#encode(request.input, request.template);
+    const encoded = this.#encode(request.input, request.template);
+    const { ids } = encoded;
     const { resid, logits } = await readEveryToken(session, ids, {
       steering: this.#checked(request.steering),
-      promptLength: textStart,
+      promptLength: promptTokens(request.input, encoded),
       resid: true,
       logits: request.logits,
       directions: null,
@@ -227,10 +168,11 @@ class LocalEngine {
     const steering = this.#checked(request.steering);
     const results: { ids: Int32Array; projections: Float32Array }[] = [];
     for (const input of bounded(inputs)) {
-      const { ids, textStart } = this.#encode(input, request.template);
+      const encoded = this.#encode(input, request.template);
+      const { ids } = encoded;
       const { projections } = await readEveryToken(session, ids, {
         steering,
-        promptLength: textStart,
+        promptLength: promptTokens(input, encoded),
         resid: false,
         logits: false,
         directions: { values: directions, count },
@@ -259,15 +201,20 @@ class LocalEngine {
       if ("ids" in input) {
         throw new SteerscopeError("InvalidRequest", "Choices are scored after text, not after token ids.");
       }
-      const prompt = (input.prompt ?? "") + input.text;
-      const texts = choices.map((choice) =>
-        requireTokenizer(tokenizer).encode({ prompt, text: choice }, request.template),
-      );
+      const { prompt, beginning } =
+        input.prompt === undefined
+          ? { prompt: input.text, beginning: "" }
+          : { prompt: input.prompt, beginning: input.text };
+      const texts = choices.map((choice) => {
+        const text = beginning + choice;
+        const encoded = requireTokenizer(tokenizer).encode({ prompt, text }, request.template);
+        return { ids: encoded.ids, choiceStart: firstTokenOfEnd(encoded, choice.length) };
+      });
       results.push(
         await scoreChoices(
           session,
           texts.map(({ ids }) => ids),
-          { steering, promptLength: Math.min(...texts.map(({ textStart }) => textStart)), signal },
+          { steering, promptLength: Math.min(...texts.map(({ choiceStart }) => choiceStart)), signal },
         ),
       );
       progress({
@@ -342,8 +289,9 @@ class LocalEngine {
     return this.#loaded;
   }
 
-  #encode(input: ModelInput, template: Template): { ids: Int32Array; textStart: number } {
-    return "ids" in input ? input : requireTokenizer(this.#model().tokenizer).encode(input, template);
+  #encode(input: ModelInput, template: Template): EncodedInput {
+    if ("ids" in input) return { ...input, textEnd: input.ids.length };
+    return requireTokenizer(this.#model().tokenizer).encode(input, template);
   }
 
   #checked<T extends EngineRequest<"generate">["variants"][number]>(steering: T): T {
@@ -360,8 +308,9 @@ class LocalEngine {
   ): Promise<CaptureResult> {
     const { session, description } = this.#model();
     const encoded = bounded(inputs).map((input) => {
-      const { ids, textStart } = this.#encode(input, template);
-      return { ids, span: resolveReadPosition(position, ids.length, textStart) };
+      const { ids, textStart, textEnd } = this.#encode(input, template);
+      const readable = { length: ids.length, textStart, textEnd, hasPrompt: hasPrompt(input) };
+      return { ids, span: resolveReadPosition(position, readable) };
     });
     return capture(session, encoded, this.#cache, description.modelHash, {
       signal,
@@ -370,13 +319,19 @@ class LocalEngine {
       },
     });
   }
+}
 
-  /** Over the graph as it runs and every file it takes weights from: large files are hashed once and remembered. */
-  async #modelHash(session: ModelSession): Promise<string> {
-    const hash = createHash("sha256").update(session.graph.bytes);
-    for (const file of session.files) hash.update(await hashFile(file, this.#options.cacheFolder));
-    return hash.digest("hex");
-  }
+type EncodedInput = Pick<TokenizedText, "ids" | "textStart" | "textEnd">;
+
+/** Tokens that a scope calls the prompt where an input is read and not scored: an input without a prompt is one. */
+function promptTokens(input: ModelInput, { ids, textStart }: EncodedInput): number {
+  return hasPrompt(input) ? textStart : ids.length;
+}
+
+/** The first token that reaches into the last `length` characters of what was tokenised. */
+function firstTokenOfEnd({ ids, offsets, rendered }: TokenizedText, length: number): number {
+  const first = ids.findIndex((_, token) => offsets[2 * token + 1]! > rendered.length - length);
+  return first < 0 ? ids.length : first;
 }
 
 function requireTokenizer(tokenizer: TextTokenizer | null): TextTokenizer {

@@ -1,6 +1,6 @@
 /** What a model folder holds: its configuration, and either an ONNX graph or safetensors weights. */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { readGenaiConfig, readModelConfig, type ModelConfig } from "../formats/modelConfig.ts";
 import { onnxNames } from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
@@ -12,11 +12,8 @@ export interface ModelFolder {
 
 export interface OnnxFile {
   readonly kind: "onnx";
-  /** Absolute; symbolic links resolved, since onnxruntime refuses external data behind a link that leaves the folder. */
+  /** Absolute; may be a link. */
   readonly path: string;
-  readonly fileName: string;
-  /** Where it was found, before links were followed: files that it names are beside it there. */
-  readonly namedIn: string;
 }
 
 export interface SafetensorsFiles {
@@ -51,20 +48,19 @@ function readJsonFile(path: string, maximumBytes = maximumConfigBytes): unknown 
  * ModelUnsupported.
  */
 export function readModelFolder(reference: string): ModelFolder {
-  let path: string;
-  let isFile: boolean;
+  let real: string;
   try {
-    isFile = statSync(reference).isFile();
-    // A file's own name is kept: hub caches link to blobs without names, far from their configuration.
-    path = isFile ? join(realpathSync(dirname(reference)), basename(reference)) : realpathSync(reference);
+    real = realpathSync(reference);
   } catch {
     throw new SteerscopeError("ModelNotFound", `There is no model at ${reference}.`, {
       remedy: "Name a catalogue model (steerscope models) or a folder that holds config.json and weights.",
     });
   }
-  const folder = isFile ? folderOfFile(path) : path;
-  const weights = isFile ? onnxFile(path) : findWeights(folder);
-  return { folder, weights };
+  if (!statSync(real).isFile()) return { folder: real, weights: findWeights(real) };
+  const named = resolve(reference);
+  // Beside the blob that a hub cache links to there is no configuration; any other link stands for the file it leads to.
+  const path = [named, real].find((candidate) => hasConfig(folderOfFile(candidate))) ?? named;
+  return { folder: folderOfFile(path), weights: onnxFile(path) };
 }
 
 function onnxFile(path: string): OnnxFile {
@@ -77,12 +73,12 @@ function onnxFile(path: string): OnnxFile {
       },
     );
   }
-  const real = realpathSync(path);
-  return { kind: "onnx", path: real, fileName: basename(real), namedIn: dirname(path) };
+  return { kind: "onnx", path };
 }
 
 function findWeights(folder: string): OnnxFile | SafetensorsFiles {
-  for (const place of [folder, join(folder, "onnx")]) {
+  const places = [folder, join(folder, "onnx")];
+  for (const place of places) {
     const name = onnxNames.find((candidate) => existsSync(join(place, candidate)));
     if (name !== undefined) return onnxFile(join(place, name));
   }
@@ -91,9 +87,30 @@ function findWeights(folder: string): OnnxFile | SafetensorsFiles {
   const index = join(folder, "model.safetensors.index.json");
   if (existsSync(index))
     return { kind: "safetensors", files: shardNames(readJsonFile(index, maximumIndexBytes)) };
+  const [only, ...others] = places.flatMap(onnxFilesIn);
+  if (only !== undefined && others.length === 0) return onnxFile(only);
+  if (only !== undefined) throw ambiguous(folder, [only, ...others]);
   throw new SteerscopeError("ModelNotFound", `${folder} holds neither an ONNX graph nor model.safetensors.`, {
     remedy: "Export the model to ONNX, or download its safetensors weights into this folder.",
   });
+}
+
+const maximumListed = 10;
+
+function ambiguous(folder: string, paths: readonly string[]): SteerscopeError {
+  const names = paths.map((path) => relative(folder, path)).sort();
+  const rest = names.length - maximumListed;
+  const listed = [...names.slice(0, maximumListed), ...(rest > 0 ? [`and ${rest} more`] : [])].join(", ");
+  return new SteerscopeError(
+    "ModelNotFound",
+    `${folder} holds several ONNX graphs and none under a name that says which is the model: ${listed}.`,
+    { remedy: "Name the file instead of the folder." },
+  );
+}
+
+function onnxFilesIn(folder: string): string[] {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return readdirSync(folder).flatMap((name) => (name.endsWith(".onnx") ? [join(folder, name)] : []));
 }
 
 function shardNames(index: unknown): readonly string[] {
@@ -119,14 +136,21 @@ function shardNames(index: unknown): readonly string[] {
 /** Hub repositories keep graphs in onnx/ and what belongs to all of them above it. */
 function folderOfFile(path: string): string {
   const folder = dirname(path);
-  return basename(folder) === "onnx" && !existsSync(join(folder, "config.json")) ? dirname(folder) : folder;
+  return basename(folder) === "onnx" && !hasConfig(folder) ? dirname(folder) : folder;
+}
+
+const configName = "config.json";
+const genaiConfigName = "genai_config.json";
+
+function hasConfig(folder: string): boolean {
+  return [configName, genaiConfigName].some((name) => existsSync(join(folder, name)));
 }
 
 /** The configuration of a model folder. Throws ModelNotFound, ModelCorrupt or ModelUnsupported. */
 export function readFolderConfig(folder: string): ModelConfig {
-  const config = join(folder, "config.json");
+  const config = join(folder, configName);
   if (existsSync(config)) return readModelConfig(readJsonFile(config));
-  const genai = join(folder, "genai_config.json");
+  const genai = join(folder, genaiConfigName);
   if (existsSync(genai)) return readGenaiConfig(readJsonFile(genai));
   throw new SteerscopeError("ModelNotFound", `${folder} has no config.json.`, {
     remedy: "Put the model's config.json beside its weights.",

@@ -1,5 +1,5 @@
 /** A model folder as a graph that can be steered: a patched ONNX graph, or one built over safetensors weights. */
-import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ModelConfig } from "../formats/modelConfig.ts";
 import {
@@ -13,14 +13,22 @@ import { buildDecoderGraph, newRowsOutput } from "./build/decoderGraph.ts";
 import { FileByteSource } from "./fileByteSource.ts";
 import type { CacheKind } from "./kvCache.ts";
 import { readFolderConfig, type ModelFolder, type OnnxFile, type SafetensorsFiles } from "./modelFolder.ts";
-import { parseOnnx } from "./onnx/model.ts";
-import { patchGraph, type PatchedGraph } from "./onnx/patch.ts";
+import { parseOnnx, type OnnxModel } from "./onnx/model.ts";
+import { checkSteerable, patchGraph, type PatchedGraph } from "./onnx/patch.ts";
+import { relocateWeights } from "./onnx/relocate.ts";
 import { MemoryByteSource } from "./onnx/wire.ts";
+import { locateWeightFiles } from "./weightFiles.ts";
 
 export interface ModelGraph {
-  readonly graph: PatchedGraph;
+  /** Where configuration and tokenizer are. */
+  readonly folder: string;
   readonly config: ModelConfig;
+  /** Its `bytes` name the files of weights as the folder does: the same wherever the model was put. */
+  readonly graph: PatchedGraph;
+  /** The graph for onnxruntime, which names them relative to `weightsFolder` and without links. */
+  readonly bytes: Uint8Array;
   readonly weightsFolder: string;
+  /** Every file that weights come from, absolute. */
   readonly files: readonly string[];
   readonly layout: ModelDescription["layout"];
   /** Tokens that the narrowest sliding window of a built graph holds; null without one. */
@@ -35,61 +43,45 @@ export function readModelGraph(model: ModelFolder): ModelGraph {
     : readCheckpoint(model.folder, model.weights);
 }
 
-function readOnnxGraph(folder: string, file: OnnxFile): ModelGraph {
-  const source = new FileByteSource(file.path);
+function readOnnxGraph(folder: string, { path }: OnnxFile): ModelGraph {
+  const source = new FileByteSource(path);
   try {
     const onnx = parseOnnx(source);
-    const config = readFolderConfig(folder);
+    const config = configOf(folder, onnx);
     const { hidden, layers, headDim } = config;
-    const externalNames = linkedNames(file, onnx.externalFiles);
-    const patch = { weightsFile: file.fileName, externalNames, hidden, layers, headDim };
-    const graph = patchGraph(onnx, source, patch);
-    const weightsFolder = dirname(file.path);
-    const files = [
-      file.path,
-      ...graph.externalFiles.map((name) => join(weightsFolder, externalNames.get(name) ?? name)),
-    ];
-    const cacheKind = graph.groupQueryAttention ? "shared" : "growing";
-    return { graph, config, weightsFolder, files, layout: graph.layout, window: null, cacheKind };
+    const weightsFile = basename(path);
+    const graph = patchGraph(onnx, source, { weightsFile, hidden, layers, headDim });
+    const placement = placed(graph, dirname(path), [weightsFile, ...graph.externalFiles.keys()]);
+    refuseShortFiles(placement.files.slice(1), graph.externalFiles);
+    return {
+      folder,
+      config,
+      graph,
+      ...placement,
+      layout: graph.layout,
+      window: null,
+      cacheKind: graph.groupQueryAttention ? "shared" : "growing",
+    };
   } finally {
     source.close();
   }
 }
 
-/**
- * Hub caches keep files as blobs and link to them by name. onnxruntime looks for external data beside the real graph, so
- * each location is replaced by the name of its blob there; links to anywhere else are left for onnxruntime to refuse.
- */
-function linkedNames({ path, namedIn }: OnnxFile, locations: readonly string[]): ReadonlyMap<string, string> {
-  const folder = dirname(path);
-  if (namedIn === folder) return new Map();
-  const names = new Map<string, string>();
-  for (const location of locations) {
-    try {
-      const real = realpathSync(join(namedIn, location));
-      if (dirname(real) === folder) names.set(location, basename(real));
-    } catch {
-      // It is not there; onnxruntime says so.
-    }
+/** A graph that cannot be steered is refused for its own reason, which no other configuration would mend. */
+function configOf(folder: string, onnx: OnnxModel): ModelConfig {
+  try {
+    return readFolderConfig(folder);
+  } catch (error) {
+    checkSteerable(onnx);
+    throw error;
   }
-  return names;
 }
 
 function readCheckpoint(folder: string, { files }: SafetensorsFiles): ModelGraph {
   const config = readFolderConfig(folder);
-  // Hub caches link to blobs elsewhere, and onnxruntime refuses weights behind a link that leaves the named folder.
-  const paths = files.map((file) => realpathSync(join(folder, file)));
-  const weightsFolder = dirname(paths[0]!);
-  if (paths.some((path) => dirname(path) !== weightsFolder)) {
-    throw new SteerscopeError(
-      "ModelUnsupported",
-      "The weight files of this model lie in different folders.",
-      {
-        remedy: "Put copies of them into one folder.",
-      },
-    );
-  }
-  const shards = paths.map((path) => ({ file: basename(path), header: readHeader(path) }));
+  // Names the shard that is missing, before any is opened.
+  locateWeightFiles(folder, files);
+  const shards = files.map((file) => ({ file, header: readHeader(join(folder, file)) }));
   const built = buildDecoderGraph(config.raw, shards);
   const source = new MemoryByteSource(built.bytes);
   const onnx = parseOnnx(source);
@@ -97,14 +89,36 @@ function readCheckpoint(folder: string, { files }: SafetensorsFiles): ModelGraph
   const { hidden, layers, headDim } = config;
   const graph = patchGraph(onnx, source, { weightsFile: "", hidden, layers, headDim, keepOutputs });
   return {
-    graph: { ...graph, precision: built.precision },
+    folder,
     config,
-    weightsFolder,
-    files: paths,
+    graph: { ...graph, precision: built.precision },
+    ...placed(graph, folder, files),
     layout: "safetensors",
     window: built.window,
     cacheKind: "rows",
   };
+}
+
+function placed(
+  { bytes }: PatchedGraph,
+  folder: string,
+  names: readonly string[],
+): Pick<ModelGraph, "bytes" | "weightsFolder" | "files"> {
+  const { folder: weightsFolder, paths: files, locations } = locateWeightFiles(folder, names);
+  return { bytes: relocateWeights(bytes, locations), weightsFolder, files };
+}
+
+/** `paths`: in the order of `leastBytes`, which has them by their names in the model. */
+function refuseShortFiles(paths: readonly string[], leastBytes: ReadonlyMap<string, number>): void {
+  for (const [index, [name, least]] of [...leastBytes].entries()) {
+    const { size } = statSync(paths[index]!);
+    if (size >= least) continue;
+    throw new SteerscopeError(
+      "ModelCorrupt",
+      `The weight file ${name.slice(0, 200)} of this model is cut short: it has ${size} bytes of at least ${least}.`,
+      { remedy: "Download the model again, with all of its files." },
+    );
+  }
 }
 
 function readHeader(path: string): SafetensorsHeader {

@@ -1,8 +1,9 @@
 /** Long inputs run in chunks, so that cancelling and progress find a foothold between them. */
+import type { Steering } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import type { KvCache } from "./kvCache.ts";
 import type { ForwardResult, ForwardStep, ModelSession } from "./session.ts";
-import type { SteeringRows } from "./steeringRows.ts";
+import { SteeringRows } from "./steeringRows.ts";
 import { throwIfCancelled } from "./asyncEngine.ts";
 
 /** Tokens a run: long enough for full matrix speed, short enough that a cancel is felt within a second. */
@@ -54,9 +55,27 @@ export async function prefill(session: ModelSession, options: PrefillOptions): P
   return cache;
 }
 
+export interface ReadOptions extends Pick<PrefillOptions, "ids" | "request" | "onChunk" | "signal"> {
+  readonly steering: Steering | null;
+  /** What the steering's scope calls the prompt. */
+  readonly promptLength: number;
+}
+
+/** Runs one whole row of tokens for what its chunks read; no cache stays. Throws Cancelled. */
+export async function readChunks(session: ModelSession, options: ReadOptions): Promise<void> {
+  const { steering, promptLength, ...rest } = options;
+  await prefill(session, {
+    ...rest,
+    cache: null,
+    steering: steering && new SteeringRows(session, [steering], promptLength),
+    keepCache: false,
+    capacity: options.ids.length,
+  });
+}
+
 /** Throws ContextTooLong where `tokens` do not fit the model. */
 function checkContext(session: ModelSession, tokens: number): void {
-  const { contextLength } = session.config;
+  const { contextLength } = session.model.config;
   if (tokens > contextLength) {
     throw new SteerscopeError(
       "ContextTooLong",
@@ -73,7 +92,7 @@ export function checkIds(session: ModelSession, ids: Int32Array): void {
   if (ids.length === 0) {
     throw new SteerscopeError("InvalidRequest", "The input has no tokens.", { remedy: "Give some text." });
   }
-  const { vocabulary } = session.config;
+  const { vocabulary } = session.model.config;
   const bad = ids.find((id) => id < 0 || (vocabulary > 0 && id >= vocabulary));
   if (bad !== undefined) {
     throw new SteerscopeError(

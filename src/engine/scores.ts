@@ -1,9 +1,8 @@
 /** Log-likelihoods under teacher forcing and two-choice scores, steered or not. */
 import type { ChoiceScores, Steering } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
-import { checkIds, prefill } from "./prefill.ts";
+import { checkIds, readChunks } from "./prefill.ts";
 import type { ModelSession } from "./session.ts";
-import { SteeringRows } from "./steeringRows.ts";
 import { sumOfExponentials } from "./sumOfExponentials.ts";
 import { sharedPrefix } from "./tokenTrie.ts";
 
@@ -17,7 +16,8 @@ function logSumExp(logits: Float32Array): number {
 /**
  * Natural-log probability of each token but the first, [tokens - 1]. Texts longer than the context are read in windows
  * that begin `stride` tokens apart; every token is scored once, by the first window that holds it (Hugging Face,
- * "Perplexity of fixed-length models"). `promptLength` is what the steering's scope calls the prompt.
+ * "Perplexity of fixed-length models"). Windows overlap by a token at least: the first token of a window is not scored
+ * there. `promptLength` is what the steering's scope calls the prompt. Throws InvalidRequest or Cancelled.
  */
 export async function logLikelihood(
   session: ModelSession,
@@ -29,25 +29,23 @@ export async function logLikelihood(
     readonly signal: AbortSignal;
   },
 ): Promise<Float32Array> {
-  const window = session.config.contextLength;
-  const stride = Math.min(options.stride, window);
+  const window = session.model.config.contextLength;
+  const stride = Math.min(options.stride, window - 1);
   if (!Number.isInteger(stride) || stride < 1) {
     throw new SteerscopeError("InvalidRequest", "The stride must be a whole number of tokens, at least 1.");
   }
-  checkIds(session, ids.subarray(0, Math.min(ids.length, window)));
+  for (let begin = 0; begin === 0 || begin < ids.length; begin += window) {
+    checkIds(session, ids.subarray(begin, begin + window));
+  }
   const scores = new Float32Array(Math.max(ids.length - 1, 0));
   let scored = 0;
   for (let begin = 0; scored < scores.length; begin += stride) {
     const part = ids.subarray(begin, begin + window);
     const firstTarget = scored + 1 - begin;
-    const steering =
-      options.steering && new SteeringRows(session, [options.steering], options.promptLength - begin);
-    await prefill(session, {
+    await readChunks(session, {
       ids: part,
-      cache: null,
-      steering,
-      keepCache: false,
-      capacity: part.length,
+      steering: options.steering && countedFrom(options.steering, begin),
+      promptLength: options.promptLength - begin,
       signal: options.signal,
       // The logits of token t score token t + 1.
       request: (start, tokens) => ({
@@ -67,6 +65,13 @@ export async function logLikelihood(
     scored = begin + part.length - 1;
   }
   return scores;
+}
+
+/** The steering of a text for what begins at its token `begin`. */
+function countedFrom(steering: Steering, begin: number): Steering {
+  const { scope } = steering;
+  if (typeof scope === "string") return steering;
+  return { ...steering, scope: { from: scope.from - begin, to: scope.to - begin } };
 }
 
 /** Rows of a chunk that have a next token to score. */
@@ -110,13 +115,9 @@ export async function scoreChoices(
   const ids = choices[0]!.subarray(0, shared);
   checkIds(session, ids);
   let logits = new Float32Array(0);
-  await prefill(session, {
+  await readChunks(session, {
+    ...options,
     ids,
-    cache: null,
-    steering: options.steering && new SteeringRows(session, [options.steering], options.promptLength),
-    keepCache: false,
-    capacity: ids.length,
-    signal: options.signal,
     request: (start, tokens) =>
       start + tokens === ids.length ? { logitRows: Int32Array.of(tokens - 1) } : {},
     onChunk: (result) => {

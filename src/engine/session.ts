@@ -3,12 +3,10 @@
  * of tokens, rows, pools and caches.
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { ModelConfig } from "../formats/modelConfig.ts";
 import { float16ToNumber } from "../formats/safetensors.ts";
-import type { ModelDescription } from "../shared/engineContract.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { newRowsOutput } from "./build/decoderGraph.ts";
-import { appendRows, emptyCache, type CacheKind, type KvCache } from "./kvCache.ts";
+import { appendRows, emptyCache, type KvCache } from "./kvCache.ts";
 import { readModelFolder } from "./modelFolder.ts";
 import { readModelGraph, type ModelGraph } from "./modelGraph.ts";
 import { graphNames, type PatchedGraph } from "./onnx/patch.ts";
@@ -64,44 +62,25 @@ const nothing = new Float32Array(0);
 const maskedBias = -1e9;
 
 export class ModelSession {
-  readonly graph: PatchedGraph;
-  readonly config: ModelConfig;
-  /** Where configuration and tokenizer are. */
-  readonly folder: string;
-  /** Every file that weights come from, absolute. */
-  readonly files: readonly string[];
-  readonly layout: ModelDescription["layout"];
-  /** Tokens that the narrowest sliding window of a built graph holds; null without one. */
-  readonly #window: number | null;
-  readonly #cacheKind: CacheKind;
+  readonly model: ModelGraph;
   readonly #session: InferenceSession;
   readonly #noSteering: Tensor;
   readonly #noDirections: Tensor;
 
-  private constructor(folder: string, read: ModelGraph, session: InferenceSession) {
-    const { graph, config, files, layout } = read;
-    this.folder = folder;
-    this.graph = graph;
-    this.config = config;
-    this.files = files;
-    this.layout = layout;
-    this.#window = read.window;
-    this.#cacheKind = read.cacheKind;
+  private constructor(model: ModelGraph, session: InferenceSession) {
+    this.model = model;
     this.#session = session;
-    const { layers } = graph;
-    const { hidden } = config;
+    const { layers, hidden } = this;
     this.#noSteering = new Tensor("float32", new Float32Array(layers * hidden), [layers, 1, hidden]);
     this.#noDirections = new Tensor("float32", new Float32Array(0), [layers + 1, hidden, 0]);
   }
 
   /** Loads a model folder. Throws ModelNotFound, ModelCorrupt, ModelUnsupported or OutOfMemory. */
   static async open(reference: string, options: SessionOptions): Promise<ModelSession> {
-    const model = readModelFolder(reference);
-    const read = readModelGraph(model);
-    const { graph, weightsFolder } = read;
+    const model = readModelGraph(readModelFolder(reference));
     let session: InferenceSession;
     try {
-      session = await InferenceSession.create(graph.bytes, {
+      session = await InferenceSession.create(model.bytes, {
         executionProviders: ["cpu"],
         intraOpNumThreads: options.threads,
         graphOptimizationLevel: "all",
@@ -113,7 +92,7 @@ export class ModelSession {
           session: {
             // An idle editor must not burn cores: threads stop spinning when a run ends.
             force_spinning_stop: "1",
-            model_external_initializers_file_folder_path: weightsFolder,
+            model_external_initializers_file_folder_path: model.weightsFolder,
           },
         },
       });
@@ -121,20 +100,20 @@ export class ModelSession {
       throw loadError(error);
     }
     try {
-      checkInputs(session, graph);
+      checkInputs(session, model.graph);
     } catch (error) {
       await session.release();
       throw error;
     }
-    return new ModelSession(model.folder, read, session);
+    return new ModelSession(model, session);
   }
 
   get layers(): number {
-    return this.graph.layers;
+    return this.model.graph.layers;
   }
 
   get hidden(): number {
-    return this.config.hidden;
+    return this.model.config.hidden;
   }
 
   /**
@@ -142,16 +121,17 @@ export class ModelSession {
    * as long as no sliding window cuts the sequence (windows count along it and not by position).
    */
   canPack(tokens: number): boolean {
-    return this.graph.inputs.attentionBias !== null && (this.#window === null || tokens <= this.#window);
+    const { graph, window } = this.model;
+    return graph.inputs.attentionBias !== null && (window === null || tokens <= window);
   }
 
   /** A cache to decode on, with room for `capacity` tokens where the cache is of a fixed size. */
   newCache(batch: number, capacity: number): KvCache {
-    return emptyCache(this.graph.cache, batch, this.hasFixedCache ? capacity : 0);
+    return emptyCache(this.model.graph.cache, batch, this.hasFixedCache ? capacity : 0);
   }
 
   get hasFixedCache(): boolean {
-    return this.#cacheKind !== "growing";
+    return this.model.cacheKind !== "growing";
   }
 
   /** The dense offsets of a batch as a tensor that can be reused over steps. `values`: [layers, rows, hidden]. */
@@ -162,11 +142,13 @@ export class ModelSession {
   /** Runs tokens on a cache. Blocks the thread for the length of the run: keep steps short. */
   async run(step: ForwardStep): Promise<ForwardResult> {
     const { batch, tokens } = step;
-    const cache = step.cache ?? emptyCache(this.graph.cache, batch, 0);
+    const cache = step.cache ?? emptyCache(this.model.graph.cache, batch, 0);
     const feeds = this.#feeds(step, cache);
     const fetches = this.#fetches(step, cache);
-    const outputs = await this.#session.run(feeds, fetches);
-    const { logits } = this.graph;
+    const outputs = await this.#session.run(feeds, fetches).catch((error: unknown) => {
+      throw runError(error);
+    });
+    const { logits } = this.model.graph;
     return {
       pooled: step.pool ? float32Of(outputs[graphNames.readOut]) : nothing,
       projections: step.directions ? float32Of(outputs[graphNames.projections]) : nothing,
@@ -181,11 +163,11 @@ export class ModelSession {
 
   #feeds(step: ForwardStep, cache: KvCache): Record<string, Tensor> {
     const { batch, tokens } = step;
-    const { inputs } = this.graph;
-    const { hidden } = this.config;
+    const { inputs } = this.model.graph;
+    const { hidden } = this;
     const total = cache.length + tokens;
     const feeds: Record<string, Tensor> = {
-      [inputs.inputIds]: int64Tensor(step.ids, [batch, tokens]),
+      [inputs.inputIds]: this.#integers(inputs.inputIds, step.ids, [batch, tokens]),
       [graphNames.steer]: step.steering?.offsets ?? this.#noSteering,
       [graphNames.steerMask]: new Tensor("float32", step.steering?.mask ?? new Float32Array(batch * tokens), [
         batch,
@@ -206,18 +188,18 @@ export class ModelSession {
       step.lengths?.forEach((length, row) => {
         mask.fill(0, row * total + cache.length + length, (row + 1) * total);
       });
-      feeds[inputs.attentionMask] = int64Tensor(mask, [batch, total]);
+      feeds[inputs.attentionMask] = this.#integers(inputs.attentionMask, mask, [batch, total]);
     }
     if (inputs.positionIds !== null) {
-      feeds[inputs.positionIds] = int64Tensor(step.positions ?? countedPositions(step, cache), [
-        batch,
-        tokens,
-      ]);
+      const positions = step.positions ?? countedPositions(step, cache);
+      feeds[inputs.positionIds] = this.#integers(inputs.positionIds, positions, [batch, tokens]);
     }
     if (inputs.useCacheBranch !== null) {
       feeds[inputs.useCacheBranch] = new Tensor("bool", Uint8Array.from([cache.length > 0 ? 1 : 0]), [1]);
     }
-    if (inputs.numLogitsToKeep !== null) feeds[inputs.numLogitsToKeep] = int64Tensor(Int32Array.of(0), []);
+    if (inputs.numLogitsToKeep !== null) {
+      feeds[inputs.numLogitsToKeep] = this.#integers(inputs.numLogitsToKeep, Int32Array.of(0), []);
+    }
     if (inputs.attentionBias !== null) {
       feeds[inputs.attentionBias] = new Tensor("float32", biasOf(step, total), [1, 1, tokens, total]);
     }
@@ -225,15 +207,21 @@ export class ModelSession {
     return feeds;
   }
 
+  /** In the type that the graph declares for the input. */
+  #integers(name: string, values: Int32Array, shape: readonly number[]): Tensor {
+    const isShort = this.model.graph.integerTypes.get(name) === "int32";
+    return isShort ? new Tensor("int32", values, shape) : int64Tensor(values, shape);
+  }
+
   #fetches(step: ForwardStep, cache: KvCache): Record<string, Tensor | null> {
     const fetches: Record<string, Tensor | null> = {};
     if (step.pool) fetches[graphNames.readOut] = null;
     if (step.directions) fetches[graphNames.projections] = null;
-    if (step.logitRows) fetches[this.graph.logits.name] = null;
+    if (step.logitRows) fetches[this.model.graph.logits.name] = null;
     if (step.keepCache) {
-      for (const { input, output } of this.graph.cache) {
-        if (this.#cacheKind === "rows") fetches[newRowsOutput(input)] = null;
-        else fetches[output] = this.#cacheKind === "shared" ? cache.tensors.get(input)! : null;
+      for (const { input, output } of this.model.graph.cache) {
+        if (this.model.cacheKind === "rows") fetches[newRowsOutput(input)] = null;
+        else fetches[output] = this.model.cacheKind === "shared" ? cache.tensors.get(input)! : null;
       }
     }
     return fetches;
@@ -241,13 +229,13 @@ export class ModelSession {
 
   #nextCache(cache: KvCache, tokens: number, outputs: InferenceSession.OnnxValueMapType): KvCache {
     const length = cache.length + tokens;
-    if (this.#cacheKind === "rows") {
-      for (const spec of this.graph.cache) {
+    if (this.model.cacheKind === "rows") {
+      for (const spec of this.model.graph.cache) {
         appendRows(spec, cache, float32Of(outputs[newRowsOutput(spec.input)]), tokens);
       }
     }
     if (this.hasFixedCache) return { ...cache, length };
-    const tensors = new Map(this.graph.cache.map((spec) => [spec.input, outputs[spec.output]!]));
+    const tensors = new Map(this.model.graph.cache.map((spec) => [spec.input, outputs[spec.output]!]));
     return { batch: cache.batch, length, capacity: length, tensors };
   }
 }
@@ -298,9 +286,20 @@ function checkInputs(session: InferenceSession, graph: PatchedGraph): void {
   }
 }
 
+const outOfMemory = /bad_alloc|allocat/i;
+
+/** What onnxruntime threw in a run; where it is not about memory, our own mistake. */
+function runError(error: unknown): unknown {
+  if (!(error instanceof Error) || !outOfMemory.test(error.message)) return error;
+  return new SteerscopeError("OutOfMemory", "There is not enough memory for this.", {
+    remedy: "Close other programs, shorten the texts, or ask for fewer variants at once.",
+    detail: error.message,
+  });
+}
+
 function loadError(error: unknown): SteerscopeError {
   const detail = error instanceof Error ? error.message : String(error);
-  if (/bad_alloc|allocat/i.test(detail)) {
+  if (outOfMemory.test(detail)) {
     return new SteerscopeError("OutOfMemory", "There is not enough memory to load this model.", {
       remedy: "Close other programs, or choose a smaller or more strongly quantised model.",
       detail,

@@ -27,29 +27,41 @@ export interface CompletionEffectRequest {
   readonly seed: number;
 }
 
+/**
+ * The side of the 95 % interval: the strength's own, the other, or across 0. Strength 0 is unclear: it has no side.
+ */
+export type Movement = "intended" | "reversed" | "unclear";
+
 /** Change of the mean projection of completions against the unsteered completion of the same prompt. */
-export interface MeasuredEffect {
+export interface StrengthEffect {
   readonly strength: number;
-  /** Of the random directions instead of the vector. */
-  readonly control: boolean;
-  /** Mean change over prompts, in units of the residual stream. */
+  /** Mean over prompts, in units of the residual stream. */
   readonly change: number;
   /** 95 % bootstrap interval over prompts. */
   readonly interval: Interval;
-  readonly prompts: number;
+  readonly movement: Movement;
+}
+
+/** What steering with one direction does at each strength. */
+export interface DirectionEffect {
+  /** In the order of the request. */
+  readonly strengths: readonly StrengthEffect[];
+  /** The movement is the intended one at every strength but 0, of which there is one at least. */
+  readonly movesAsIntended: boolean;
+  /** Sum over strengths of change times the strength's sign: how far apart the signs come. */
+  readonly response: number;
 }
 
 export interface CompletionEffect {
   readonly layer: number;
+  readonly prompts: number;
   /** Mean projection of the unsteered completions. */
   readonly unsteered: number;
-  readonly effects: readonly MeasuredEffect[];
-}
-
-interface Variant {
-  readonly strength: number;
-  readonly control: boolean;
-  readonly steering: Steering;
+  readonly vector: DirectionEffect;
+  /** Each random direction by itself: their average would hide how far single ones go. */
+  readonly controls: readonly DirectionEffect[];
+  /** 1: no random direction has a response of the vector's size or more, to whichever side: sides are chance too. */
+  readonly rank: number;
 }
 
 type ScoringEngine = Pick<Engine, "generate" | "project" | "tokenize">;
@@ -60,60 +72,71 @@ export async function measureCompletionEffect(
   request: CompletionEffectRequest,
   options: { readonly signal: AbortSignal; readonly onProgress: (done: number, total: number) => void },
 ): Promise<CompletionEffect> {
-  const { layer, vector, prompts } = request;
-  const variants = variantsOf(request);
+  const { layer, vector, prompts, strengths, scope } = request;
+  const steered = directionsOf(request);
+  const variants = steered.flatMap((direction) =>
+    strengths.map((strength): Steering => ({ terms: [{ layer, vector: direction, strength }], scope })),
+  );
   const directions = directionAt(unit(vector), layer, request.layers);
   // [variants + 1][prompts], unsteered first.
   const scores: number[][] = [[], ...variants.map((): number[] => [])];
   for (const [index, prompt] of prompts.entries()) {
     options.onProgress(index, prompts.length);
-    const steerings = [null, ...variants.map(({ steering }) => steering)];
-    const own = await scoreVariants(engine, request, prompt, steerings, directions, options.signal);
+    const own = await scoreVariants(engine, request, prompt, [null, ...variants], directions, options.signal);
     own.forEach((score, variant) => {
       scores[variant]!.push(score);
     });
   }
   options.onProgress(prompts.length, prompts.length);
-  const effects = [false, true].flatMap((control) =>
-    request.strengths.map((strength) => {
-      const rows = variants.flatMap((variant, row) =>
-        variant.strength === strength && variant.control === control ? [scores[row + 1]!] : [],
-      );
-      return measured(strength, control, scores[0]!, rows, request.seed);
-    }),
-  );
-  return { layer, unsteered: mean(scores[0]!), effects: effects.filter(({ prompts: count }) => count > 0) };
+  const [unsteered, ...rows] = scores as [number[], ...number[][]];
+  const [own, ...controls] = steered.map((_, index) => {
+    const first = index * strengths.length;
+    return directionEffect(strengths, unsteered, rows.slice(first, first + strengths.length), request.seed);
+  }) as [DirectionEffect, ...DirectionEffect[]];
+  return {
+    layer,
+    prompts: prompts.length,
+    unsteered: mean(unsteered),
+    vector: own,
+    controls,
+    rank: 1 + controls.filter(({ response }) => Math.abs(response) >= Math.abs(own.response)).length,
+  };
 }
 
-function measured(
-  strength: number,
-  control: boolean,
+/** `rows`: scores by strength and prompt. */
+function directionEffect(
+  strengths: readonly number[],
   unsteered: readonly number[],
   rows: readonly (readonly number[])[],
   seed: number,
-): MeasuredEffect {
-  // The directions of one prompt belong together: one value a prompt.
-  const changes =
-    rows.length === 0 ? [] : unsteered.map((base, prompt) => mean(rows.map((row) => row[prompt]! - base)));
-  if (changes.length === 0)
-    return { strength, control, change: 0, interval: { low: 0, high: 0 }, prompts: 0 };
-  const interval = bootstrapInterval(changes, mean, { seed });
-  return { strength, control, change: mean(changes), interval, prompts: changes.length };
+): DirectionEffect {
+  const effects = strengths.map((strength, index): StrengthEffect => {
+    const changes = unsteered.map((base, prompt) => rows[index]![prompt]! - base);
+    const interval = bootstrapInterval(changes, mean, { seed });
+    return { strength, change: mean(changes), interval, movement: movementOf(strength, interval) };
+  });
+  const tried = effects.filter(({ strength }) => strength !== 0);
+  return {
+    strengths: effects,
+    movesAsIntended: tried.length > 0 && tried.every(({ movement }) => movement === "intended"),
+    response: effects.reduce((sum, { strength, change }) => sum + Math.sign(strength) * change, 0),
+  };
 }
 
-function variantsOf({ vector, layer, strengths, scope, controls, seed }: CompletionEffectRequest): Variant[] {
-  const directions = [
+function movementOf(strength: number, { low, high }: Interval): Movement {
+  const side = low > 0 ? 1 : high < 0 ? -1 : 0;
+  if (side === 0 || strength === 0) return "unclear";
+  return side === Math.sign(strength) ? "intended" : "reversed";
+}
+
+/** The vector, and random directions of its norm. */
+function directionsOf({ vector, controls, seed }: CompletionEffectRequest): Float32Array[] {
+  return [
     vector,
     ...Array.from({ length: controls }, (_, index) =>
       Float32Array.from(randomDirection(vector.length, norm(vector), seed, index)),
     ),
   ];
-  return directions.flatMap((direction, index) =>
-    strengths.map((strength): Variant => {
-      const terms = [{ layer, vector: direction, strength }];
-      return { strength, control: index > 0, steering: { terms, scope } };
-    }),
-  );
 }
 
 /** Mean projection of each variant's completion of one prompt at the ends of its sentences. */

@@ -2,9 +2,9 @@
  * The folder of example sets, vectors and experiments in each workspace folder. Local files are written so that a crash
  * leaves the old file or the new one; other file systems through VS Code.
  */
-import { posix } from "node:path";
+import { dirname, posix } from "node:path";
 import * as vscode from "vscode";
-import { writeFileAtomically } from "../client/files.ts";
+import { makeFolder, writeFileAtomically } from "../client/files.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { settings } from "./settings.ts";
 
@@ -33,6 +33,9 @@ export function steeringFolderFor(near?: vscode.Uri): vscode.Uri {
 /** Writes a file whole or not at all. Throws FileUnwritable. */
 export async function writeFileSafely(uri: vscode.Uri, data: Uint8Array | string): Promise<void> {
   if (uri.scheme === "file") {
+    await makeFolder(dirname(uri.fsPath)).catch((error: unknown) => {
+      throw unwritable(uri, error);
+    });
     await writeFileAtomically(uri.fsPath, data);
     return;
   }
@@ -40,10 +43,14 @@ export async function writeFileSafely(uri: vscode.Uri, data: Uint8Array | string
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     await vscode.workspace.fs.writeFile(uri, bytes);
   } catch (error) {
-    throw new SteerscopeError("FileUnwritable", vscode.l10n.t("{0} cannot be written.", uri.path), {
-      detail: String(error),
-    });
+    throw unwritable(uri, error);
   }
+}
+
+function unwritable(uri: vscode.Uri, error: unknown): SteerscopeError {
+  return new SteerscopeError("FileUnwritable", vscode.l10n.t("{0} cannot be written.", uri.path), {
+    detail: String(error),
+  });
 }
 
 /** A name that no file in `folder` has: `name`, `name 2`, ... `extension` with its dot. */

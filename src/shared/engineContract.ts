@@ -101,7 +101,13 @@ export interface SteeringTerm {
   readonly strength: number;
 }
 
-/** All terms of one row; terms on the same layer add up. No terms: unsteered. */
+/**
+ * All terms of one row; terms on the same layer add up. No terms: unsteered. What the scope calls the prompt: for
+ * `generate` all of the input; for `scoreChoices` all before the choice; for `activations` and `project` what precedes the
+ * text of an input with a prompt (TokenInput: with a `textStart` above 0), and all of an input without one; for
+ * `logLikelihood`, where every text is read as if it had been generated, what precedes the text in any case (without a
+ * prompt: the BOS, and a template's opening).
+ */
 export interface Steering {
   readonly terms: readonly SteeringTerm[];
   readonly scope: Scope;
@@ -111,6 +117,8 @@ export interface TokenizedText {
   readonly ids: Int32Array;
   /** Index of the first token of the text, after special tokens, template and prompt. */
   readonly textStart: number;
+  /** Index after the last token of the text, before what a template or tokenizer puts behind it. */
+  readonly textEnd: number;
   /** What each token looks like on its own, for display. */
   readonly pieces: readonly string[];
   /** [tokens, 2]: UTF-16 offsets [from, to) of each token in `rendered`; special tokens that stand for no text are empty spans. */
@@ -216,12 +224,16 @@ export interface EngineApi {
     readonly steering: Steering | null;
   }): readonly { readonly ids: Int32Array; readonly projections: Float32Array }[];
   computeVector(request: ComputeVectorRequest): ComputeVectorResult;
+  /** A choice continues prompt and text. With template chat: without a prompt the text is the user's turn and the choice begins the answer. */
   scoreChoices(request: {
     readonly items: readonly ChoiceItem[];
     readonly template: Template;
     readonly steering: Steering | null;
   }): readonly ChoiceScores[];
-  /** Natural-log likelihood of each token but the first, given at least `stride` tokens before it where there are as many. */
+  /**
+   * Natural-log likelihood of each token but the first, given all tokens before it or, beyond the context length, at least
+   * context length - `stride` of them. A `stride` of the context length or more counts as one less.
+   */
   logLikelihood(request: {
     readonly inputs: readonly ModelInput[];
     readonly template: Template;
@@ -307,7 +319,7 @@ export type EngineResult<M extends EngineMethod> = ReturnType<EngineApi[M]>;
 export interface EngineProcessOptions {
   /** Folder that holds the models that ship with the program, one folder each. */
   readonly embeddedModels: string;
-  /** Folder for downloads, patched graphs and activations; all of it can be rebuilt. */
+  /** Folder of downloaded models and of activations; all of it can be made again. */
   readonly cacheFolder: string;
   /** Threads of one operator; 0 or left out: the runtime's choice. */
   readonly threads?: number;

@@ -2,7 +2,7 @@ import { SteerscopeError } from "./errors.ts";
 
 /**
  * Which token's activation an example contributes. Spelled `last` (default), `last-K` (K tokens before the last),
- * `mean` (mean over the tokens of the text), `mean-completion` (the same, and every example must have a prompt), or a
+ * `mean` (mean over the tokens of the text), `mean-completion` (the same, and every example must have a prompt of its own), or a
  * token index counted from the start of the input.
  */
 export type ReadPosition =
@@ -44,11 +44,25 @@ export function formatReadPosition(position: ReadPosition): string {
   }
 }
 
+/** What of an input a read position depends on. */
+export interface ReadableInput {
+  /** Tokens of the whole input: template, prompt and text. */
+  readonly length: number;
+  /** Tokens [textStart, textEnd) are the text's own. */
+  readonly textStart: number;
+  readonly textEnd: number;
+  /** See `hasPrompt` of tokenInput.ts. */
+  readonly hasPrompt: boolean;
+}
+
 /**
- * The span of tokens that a read position hits in an input of `length` tokens whose text begins at `textStart`.
- * Throws ExampleSetInvalid where the input is too short or has no text.
+ * The span of tokens that a read position hits. Throws ExampleSetInvalid where the input is too short, has no text, or
+ * lacks a prompt that the position asks for.
  */
-export function resolveReadPosition(position: ReadPosition, length: number, textStart: number): TokenSpan {
+export function resolveReadPosition(
+  position: ReadPosition,
+  { length, textStart, textEnd, hasPrompt }: ReadableInput,
+): TokenSpan {
   switch (position.kind) {
     case "last":
     case "index": {
@@ -64,7 +78,7 @@ export function resolveReadPosition(position: ReadPosition, length: number, text
     }
     case "mean":
     case "mean-completion": {
-      if (position.kind === "mean-completion" && textStart === 0) {
+      if (position.kind === "mean-completion" && !hasPrompt) {
         throw new SteerscopeError(
           "ExampleSetInvalid",
           "mean-completion needs a prompt before the text of every example.",
@@ -73,13 +87,14 @@ export function resolveReadPosition(position: ReadPosition, length: number, text
           },
         );
       }
-      if (textStart >= length) {
+      if (textStart >= textEnd) {
         throw new SteerscopeError(
           "ExampleSetInvalid",
-          "An example has no tokens of its own after its prompt.",
+          "An example has no text of its own to take a mean over.",
+          { remedy: "Give each example a text, or read at last." },
         );
       }
-      return { start: textStart, end: length };
+      return { start: textStart, end: textEnd };
     }
   }
 }

@@ -7,13 +7,18 @@ export interface TextInput {
   readonly prompt?: string;
 }
 
-/** Token ids given as they are; `textStart` is the index of the first token that belongs to the text (0: all do). */
+/** Token ids given as they are; `textStart` is the index of the first token that belongs to the text (0: all do); those before it are the prompt. */
 export interface TokenInput {
   readonly ids: Int32Array;
   readonly textStart: number;
 }
 
 export type ModelInput = TextInput | TokenInput;
+
+/** Whether an input says itself what precedes its text. A BOS or a chat template is no prompt, nor is an empty one. */
+export function hasPrompt(input: ModelInput): boolean {
+  return "ids" in input ? input.textStart > 0 : input.prompt !== undefined && input.prompt !== "";
+}
 
 export const templates = ["none", "chat"] as const;
 /**

@@ -42,20 +42,21 @@ export function sumRows(rows: Rows): Float64Array {
   return sums;
 }
 
+type Eight = readonly [number, number, number, number, number, number, number, number];
+
+/** Where the rows i to i + 7 of those chosen begin in `values`. */
+function startsOfEight({ offset, stride, chosen }: Rows, i: number): Eight {
+  const start = (row: number): number => offset + chosen[i + row]! * stride;
+  return [start(0), start(1), start(2), start(3), start(4), start(5), start(6), start(7)];
+}
+
 /** out += sum of weights[i] times row i. */
 export function addWeightedRows(rows: Rows, weights: Float64Array, out: Float64Array): void {
   const { values, offset, stride, hidden, chosen } = rows;
   const count = chosen.length;
   let i = 0;
   for (; i + 8 <= count; i += 8) {
-    const r0 = offset + chosen[i]! * stride;
-    const r1 = offset + chosen[i + 1]! * stride;
-    const r2 = offset + chosen[i + 2]! * stride;
-    const r3 = offset + chosen[i + 3]! * stride;
-    const r4 = offset + chosen[i + 4]! * stride;
-    const r5 = offset + chosen[i + 5]! * stride;
-    const r6 = offset + chosen[i + 6]! * stride;
-    const r7 = offset + chosen[i + 7]! * stride;
+    const [r0, r1, r2, r3, r4, r5, r6, r7] = startsOfEight(rows, i);
     const w0 = weights[i]!;
     const w1 = weights[i + 1]!;
     const w2 = weights[i + 2]!;
@@ -85,14 +86,7 @@ export function multiplyRows(rows: Rows, vector: Float64Array, products: Float64
   const count = chosen.length;
   let i = 0;
   for (; i + 8 <= count; i += 8) {
-    const r0 = offset + chosen[i]! * stride;
-    const r1 = offset + chosen[i + 1]! * stride;
-    const r2 = offset + chosen[i + 2]! * stride;
-    const r3 = offset + chosen[i + 3]! * stride;
-    const r4 = offset + chosen[i + 4]! * stride;
-    const r5 = offset + chosen[i + 5]! * stride;
-    const r6 = offset + chosen[i + 6]! * stride;
-    const r7 = offset + chosen[i + 7]! * stride;
+    const [r0, r1, r2, r3, r4, r5, r6, r7] = startsOfEight(rows, i);
     let p0 = 0;
     let p1 = 0;
     let p2 = 0;

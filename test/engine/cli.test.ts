@@ -1,24 +1,30 @@
 /** The command line as it ships: dist/cli.js with dist/engine.js and the embedded model. */
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { examplesOf, pairExamples, parseExampleSet } from "../../src/formats/exampleSet.ts";
 import { parseSafetensorsHeader, readFloat32 } from "../../src/formats/safetensors.ts";
 import { parseVectorFile } from "../../src/formats/vectorFile.ts";
+import { engineContractVersion } from "../../src/shared/engineContract.ts";
+import { builtFile, repository } from "./support/engine.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = join(root, "dist/cli.js");
-const happySad = join(root, "examples/sets/happy-sad.jsonl");
+const cli = builtFile("cli.js");
+const happySad = join(repository, "examples/sets/happy-sad.jsonl");
 const prompt = "One day, Lily went to the park.";
 
 let folder = "";
 
 beforeAll(() => {
-  if (!existsSync(cli))
-    execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "ignore" });
   folder = mkdtempSync(join(tmpdir(), "steerscope-cli-"));
 });
 afterAll(() => {
@@ -31,9 +37,13 @@ interface Ran {
   readonly stderr: string;
 }
 
-function run(argv: readonly string[], interruptWhen?: () => Promise<unknown>): Promise<Ran> {
+function run(
+  argv: readonly string[],
+  interruptWhen?: () => Promise<unknown>,
+  program: string = cli,
+): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [cli, ...argv], {
+    const child = spawn(process.execPath, [program, ...argv], {
       env: { ...process.env, STEERSCOPE_CACHE: join(folder, "cache") },
     });
     let stdout = "";
@@ -59,7 +69,7 @@ describe("the example sets", () => {
     ["happy-sad", 48],
     ["calm-alarm", 16],
   ])("%s: sound, paired throughout, no text twice", (name, least) => {
-    const set = parseExampleSet(readFileSync(join(root, `examples/sets/${name}.jsonl`), "utf8"), name);
+    const set = parseExampleSet(readFileSync(join(repository, `examples/sets/${name}.jsonl`), "utf8"), name);
     expect(set.problems).toEqual([]);
     const { positive, negative, pairs } = pairExamples(set);
     expect(positive.length).toBeGreaterThanOrEqual(least);
@@ -135,8 +145,54 @@ describe("on the embedded model", () => {
   });
 });
 
+describe("an engine that does not end when it is told to", () => {
+  /** The command line beside a stand-in engine; `load` is answered by `answer`. */
+  function standIn(answer: string): { readonly program: string; readonly loading: string } {
+    const place = mkdtempSync(join(folder, "stand-in-"));
+    const program = join(place, "cli.js");
+    const loading = join(place, "loading");
+    copyFileSync(cli, program);
+    writeFileSync(
+      join(place, "engine.js"),
+      `const { writeFileSync } = require("node:fs");
+      const send = (type, { id }, rest) => process.send({ type, id, ...rest });
+      process.on("SIGINT", () => undefined);
+      process.on("message", (call) => {
+        if (call.method === "hello") send("result", call, { value: { contractVersion: ${engineContractVersion} } });
+        if (call.method === "describe") send("result", call, { value: { memory: { residentBytes: 1 } } });
+        if (call.method !== "load") return;
+        writeFileSync(${JSON.stringify(loading)}, "");
+        ${answer}
+      });
+      setInterval(() => undefined, 1000);`,
+    );
+    return { program, loading };
+  }
+  const out = (): string => join(folder, "never.safetensors");
+
+  test.each([
+    ["generate", () => ["generate", "--prompt", prompt]],
+    ["compute", () => ["compute", happySad, "--out", out()]],
+    ["activations", () => ["activations", "--ids", "1", "--out", out()]],
+    ["doctor", () => ["doctor"]],
+  ])("Ctrl-C while %s loads a model: 130", async (_, argv) => {
+    const { program, loading } = standIn("");
+    const loads = () => vi.waitUntil(() => existsSync(loading), { timeout: 60_000, interval: 10 });
+    const { code, stdout, stderr } = await run(argv(), loads, program);
+    expect([code, stdout, stderr]).toEqual([130, "", "steerscope: Stopped.\n"]);
+  });
+
+  test("a command that fails: 1", async () => {
+    const { program } = standIn(
+      `send("error", call, { error: { kind: "ModelNotFound", message: "None." } });`,
+    );
+    const { code, stderr } = await run(["generate", "--prompt", prompt], undefined, program);
+    expect([code, stderr]).toEqual([1, "steerscope: None.\n"]);
+  });
+});
+
 test("token ids and a folder of checkpoint and config are enough for activations", async () => {
-  const model = join(root, "test/fixtures/decoder-graphs/safetensors/llama");
+  const model = join(repository, "test/fixtures/decoder-graphs/safetensors/llama");
   const out = join(folder, "ids.safetensors");
   await runJson("activations", "--model", model, "--ids", "1,5,9", "--logits", "--out", out);
   const bytes = readFileSync(out);

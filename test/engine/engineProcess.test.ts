@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as later } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { EngineClient, type EngineClientOptions } from "../../src/client/engineClient.ts";
 import type { EngineEvent } from "../../src/client/engineProcess.ts";
 import type { EngineMethod, Progress } from "../../src/shared/engineContract.ts";
 
 const enginePath = fileURLToPath(new URL("../fixtures/fakeEngine.mjs", import.meta.url));
+const cacheFolder = mkdtempSync(join(tmpdir(), "steerscope-client-"));
 const clients: EngineClient[] = [];
 
 function client(options: Partial<EngineClientOptions> = {}): EngineClient {
-  const made = new EngineClient({ enginePath, embeddedModels: "/models", cacheFolder: "/cache", ...options });
+  const made = new EngineClient({ enginePath, embeddedModels: "/models", cacheFolder, ...options });
   clients.push(made);
   return made;
 }
@@ -35,6 +38,9 @@ function isRunning(pid: number | undefined): boolean {
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((each) => each.dispose()));
 });
+afterAll(() => {
+  rmSync(cacheFolder, { recursive: true, force: true });
+});
 
 test("the process starts on first use and gets its options, without the parent's NODE_OPTIONS", async () => {
   const made = client({ threads: 2, env: { FAKE_EXTRA: "1" } });
@@ -44,7 +50,7 @@ test("the process starts on first use and gets its options, without the parent's
   vi.unstubAllEnvs();
   expect(JSON.parse(description.options)).toEqual({
     embeddedModels: "/models",
-    cacheFolder: "/cache",
+    cacheFolder,
     threads: 2,
   });
   expect(description.nodeOptions).toBeUndefined();
@@ -93,6 +99,30 @@ test("a script that is not there is a crash with a remedy", async () => {
     kind: "EngineCrashed",
     remedy: expect.stringContaining("doctor") as string,
   });
+});
+
+test("a cache folder that cannot be used is named, and no process is started", async () => {
+  const file = join(cacheFolder, "file");
+  writeFileSync(file, "");
+  const unusable = [file, ...(process.platform === "linux" ? ["/proc/steerscope"] : [])];
+  for (const folder of unusable) {
+    const made = client({ cacheFolder: folder });
+    await expect(made.engine.hello()).rejects.toMatchObject({
+      kind: "FileUnwritable",
+      message: `The folder ${folder} cannot be written to.`,
+    });
+    expect(made.pid).toBeUndefined();
+  }
+});
+
+test("dispose while the cache folder is looked at starts nothing afterwards", async () => {
+  const made = client();
+  const asked = made.engine.hello();
+  await Promise.all([
+    expect(asked).rejects.toMatchObject({ kind: "Cancelled" }),
+    later(0).then(() => made.dispose()),
+  ]);
+  expect(made.pid).toBeUndefined();
 });
 
 test("a dying process rejects everything that waits, and the next call has the model again", async () => {
@@ -288,7 +318,7 @@ test("an engine without calls does not keep its program alive", async () => {
   const clientSource = fileURLToPath(new URL("../../src/client/engineClient.ts", import.meta.url));
   const program = `
     import { EngineClient } from ${JSON.stringify(clientSource)};
-    const client = new EngineClient({ enginePath: ${JSON.stringify(enginePath)}, embeddedModels: "", cacheFolder: "" });
+    const client = new EngineClient({ enginePath: ${JSON.stringify(enginePath)}, embeddedModels: "", cacheFolder: ${JSON.stringify(cacheFolder)} });
     void client.engine.hello().then((info) => console.log(info.processId));`;
   const bundle = await build({
     stdin: { contents: program, resolveDir: "/", loader: "ts" },

@@ -1,24 +1,13 @@
 /** Files that cannot be steered are refused with the reason, before onnxruntime sees them. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { encodeExternalTensor, encodeModel } from "../../src/engine/onnx/encode.ts";
+import { encodeModel } from "../../src/engine/onnx/encode.ts";
+import { modelWithDataAt, toyDecoder } from "../unit/support/onnxGraphs.ts";
 import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
 
 const llama = join(fixtures, "decoder-graphs/optimum/llama");
-const escaping = (location: string): Uint8Array =>
-  encodeModel(
-    {
-      name: "escaping",
-      nodes: [],
-      initializers: [encodeExternalTensor("weights", 1, [4], { location, offset: 0, length: 16 })],
-      inputs: [],
-      outputs: [],
-    },
-    { "": 18 },
-    "test",
-  );
 
 const files: Readonly<Record<string, { kind: string; says: RegExp; bytes: () => Uint8Array }>> = {
   "BeamSearch graph": {
@@ -56,17 +45,17 @@ const files: Readonly<Record<string, { kind: string; says: RegExp; bytes: () => 
   "external data above the folder": {
     kind: "ModelCorrupt",
     says: /outside/,
-    bytes: () => escaping("../secret.bin"),
+    bytes: () => modelWithDataAt("../secret.bin"),
   },
   "external data at an absolute path": {
     kind: "ModelCorrupt",
     says: /outside/,
-    bytes: () => escaping("/etc/passwd"),
+    bytes: () => modelWithDataAt("/etc/passwd"),
   },
   "external data behind a drive letter": {
     kind: "ModelCorrupt",
     says: /outside/,
-    bytes: () => escaping("C:\\secret.bin"),
+    bytes: () => modelWithDataAt("C:\\secret.bin"),
   },
 };
 
@@ -93,6 +82,89 @@ describe("refusals", () => {
     });
     // What was refused leaves the engine usable.
     await expect(test.call("load", { model: llama })).resolves.toMatchObject({ layers: 3 });
+  });
+
+  describe("without a configuration", () => {
+    const beamSearch = readFileSync(join(fixtures, "refused/tiny_gpt2_beamsearch.onnx"));
+    const graphs: Readonly<Record<string, { bytes: Uint8Array; kind: string; says: RegExp }>> = {
+      "generation inside the graph": { bytes: beamSearch, kind: "ModelUnsupported", says: /BeamSearch/ },
+      "no cache": {
+        bytes: toyDecoder({ withoutCache: true }),
+        kind: "ModelUnsupported",
+        says: /no KV cache/,
+      },
+      "no residual stream": {
+        bytes: toyDecoder({
+          change: (nodes) =>
+            nodes.map((node) => (node.outputs[0] === "x2" ? { ...node, operator: "Sum" } : node)),
+        }),
+        kind: "ModelUnsupported",
+        says: /same kind of operation/,
+      },
+      "nothing but the configuration missing": {
+        bytes: readFileSync(join(llama, "model.onnx")),
+        kind: "ModelNotFound",
+        says: /no config\.json/,
+      },
+    };
+
+    it.each(Object.entries(graphs))("%s", async (name, { bytes, kind, says }) => {
+      const folder = join(root, `bare ${name}`);
+      mkdirSync(folder);
+      // The only graph of a folder is found under any name.
+      const file = join(folder, "some name.onnx");
+      writeFileSync(file, bytes);
+      for (const model of [folder, file]) {
+        await expect(test.call("load", { model })).rejects.toMatchObject({
+          kind,
+          message: expect.stringMatching(says) as string,
+        });
+      }
+    });
+
+    it("several graphs, none under a known name: which one is meant stays open", async () => {
+      const folder = join(root, "several");
+      mkdirSync(folder);
+      for (const name of ["a.onnx", "b.onnx"]) writeFileSync(join(folder, name), beamSearch);
+      await expect(test.call("load", { model: folder })).rejects.toMatchObject({
+        kind: "ModelNotFound",
+        message: expect.stringMatching(/: a\.onnx, b\.onnx\.$/) as string,
+      });
+      for (let i = 0; i < 20; i++) writeFileSync(join(folder, `c${i}.onnx`), "");
+      await expect(test.call("load", { model: folder })).rejects.toMatchObject({
+        message: expect.stringMatching(/, and 12 more\.$/) as string,
+      });
+    });
+  });
+
+  it.each<readonly [string, folder: string, file: string, damage: (path: string) => void, says: RegExp]>([
+    ["weights beside the graph that are missing", "dynamo/llama", "model.onnx_data", rmSync, /is not there/],
+    [
+      "weights beside the graph that are cut short",
+      "genai-builder/llama-fp32",
+      "model.onnx.data",
+      (path) => {
+        truncateSync(path, 5000);
+      },
+      /is cut short: it has 5000 bytes/,
+    ],
+    [
+      "a checkpoint without one of its files",
+      "../checkpoints/qwen2-fp16-sharded",
+      "model-00003-of-00004.safetensors",
+      rmSync,
+      /is not there/,
+    ],
+  ])("%s", async (name, original, file, damage, says) => {
+    const folder = join(root, name);
+    cpSync(join(fixtures, "decoder-graphs", original), folder, { recursive: true });
+    damage(join(folder, file));
+    const refusal = test.call("load", { model: folder });
+    await expect(refusal).rejects.toMatchObject({
+      kind: "ModelCorrupt",
+      message: expect.stringMatching(says) as string,
+    });
+    await expect(refusal).rejects.toThrow(file);
   });
 
   it("a configuration that belongs to another model", async () => {

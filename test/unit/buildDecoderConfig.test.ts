@@ -15,12 +15,14 @@ const qwen3 = fixture("checkpoints/qwen3");
 const mistral = fixture("checkpoints/mistral-window");
 const llama3 = fixture("checkpoints/llama3-rope");
 
-/** Kind and message of the refusal. */
-function refusal(config: unknown): { kind: string; message: string } {
+function refusal(config: unknown): { kind: string; message: string; remedy?: string | undefined } {
   try {
     readDecoderConfig(config);
   } catch (error) {
-    if (isSteerscopeError(error)) return { kind: error.kind, message: error.message };
+    if (isSteerscopeError(error)) {
+      const { kind, message, remedy } = error;
+      return { kind, message, remedy };
+    }
     throw error;
   }
   return { kind: "accepted", message: "" };
@@ -125,6 +127,7 @@ describe("models that are almost llama", () => {
   ])("refuses the type %s by name", (type) => {
     expect(refusal({ ...llama, model_type: type })).toMatchObject({ kind: "ModelUnsupported" });
     expect(refusal({ ...llama, model_type: type }).message).toContain(type);
+    expect(refusal({ ...llama, model_type: type }).remedy).toMatch(/llama, mistral, qwen2, qwen3/);
   });
 
   it.each<readonly [what: string, change: Record<string, unknown>, named: string]>([
@@ -150,7 +153,11 @@ describe("models that are almost llama", () => {
     ["a type from Object", { model_type: "constructor" }, "constructor"],
   ])("refuses %s", (_, change, named) => {
     expect(refusal({ ...llama, ...change })).toMatchObject({ kind: "ModelUnsupported" });
-    expect(refusal({ ...llama, ...change }).message).toContain(named);
+    const { message, remedy } = refusal({ ...llama, ...change });
+    expect(message).toContain(named);
+    // That llama runs is no help to somebody whose model is a llama.
+    if (!("model_type" in change)) expect(remedy).not.toContain("mistral");
+    expect(remedy).toMatch(/Without an ONNX graph, .*Export this model to ONNX/);
   });
 });
 

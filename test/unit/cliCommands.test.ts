@@ -1,158 +1,22 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { runCommandLine } from "../../src/cli/commandLine.ts";
+import { describe, expect, test } from "vitest";
 import { parseSafetensorsHeader, readFloat32 } from "../../src/formats/safetensors.ts";
 import { parseVectorFile } from "../../src/formats/vectorFile.ts";
-import type { EngineMethod, ModelDescription } from "../../src/shared/engineContract.ts";
-import { engineProxy, type CallOptions } from "../../src/shared/engineProxy.ts";
 import { SteerscopeError } from "../../src/shared/errors.ts";
 import { HubServer } from "../support/hubServer.ts";
-
-const layers = 3;
-const hidden = 2;
-
-const description = {
-  model: "stories15m",
-  name: "stories15m",
-  architecture: "llama",
-  layers,
+import {
+  answers,
+  computed,
+  description,
   hidden,
-  precision: "fp16",
-  modelHash: "hash",
-  revision: null,
-  tokenizerHash: "tokens",
-  warnings: [],
-  selfTest: {
-    passed: true,
-    milliseconds: 1,
-    checks: [{ name: "zero", passed: true, deviation: 0, limit: 0 }],
-  },
-  loadMilliseconds: 1,
-} as unknown as ModelDescription;
-
-const measures = {
-  layers: Array.from({ length: layers }, (_, layer) => ({
-    layer,
-    vectorNorm: layer,
-    medianResidualNorm: 10,
-    relativeNorm: layer / 10,
-    separation: { auroc: 0.75, cohensD: 1, folds: 2 },
-    stability: null,
-    cosineWithPrevious: null,
-  })),
-  suggested: { layer: 1, reason: "It is in the middle." },
-  outliers: [{ pair: 1, shift: 0.5 }],
-};
-
-type Answers = Partial<Record<EngineMethod, (request: never, options: CallOptions) => unknown>>;
-
-const answers: Answers = {
-  hello: () => ({ contractVersion: 1, engine: "local", processId: 1 }),
-  describe: () => ({ model: null, memory: { residentBytes: 1e6 } }),
-  load: () => description,
-  computeVector: () => ({
-    vectors: Float32Array.of(0, 0, 1, 0, 0, 2),
-    measures,
-    tokens: { total: 9, computed: 7, fromCache: 0, readIds: new Int32Array(4) },
-  }),
-  tokenize: () => [{ ids: Int32Array.of(1, 2), pieces: ["<s>", " hi\x1b"], textStart: 1 }],
-  project: () => [{ ids: Int32Array.of(1, 2), projections: Float32Array.of(9, 9, 1, 2, 3, 4, 5, 6) }],
-  generate: ({ variants }: { variants: unknown[] }) => ({
-    promptIds: Int32Array.of(1),
-    completions: variants.map((_, index) => ({
-      ids: Int32Array.of(index),
-      text: ` text ${index}`,
-      logProbabilities: Float32Array.of(-1),
-      finish: "max-tokens",
-    })),
-    prefillMilliseconds: 1,
-    decodeMilliseconds: 2,
-    decodeSteps: 1,
-  }),
-  activations: ({ logits }: { logits: boolean }) => ({
-    ids: Int32Array.of(5, 9),
-    resid: Float32Array.from({ length: 16 }, (_, index) => index),
-    logits: logits ? Float32Array.from({ length: 6 }, (_, index) => -index) : null,
-  }),
-  listModels: () => [
-    {
-      id: "m",
-      name: "M",
-      origin: "hub",
-      present: false,
-      bytes: 1e9,
-      approximate: true,
-      licence: "MIT",
-      note: "n",
-    },
-  ],
-};
-
-let folder = "";
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "steerscope-"));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-async function run(argv: readonly string[], changed: Answers = {}, isTerminal = false) {
-  const calls: { method: EngineMethod; request: unknown }[] = [];
-  let stdout = "";
-  let stderr = "";
-  let disposed = 0;
-  const controller = new AbortController();
-  const code = await runCommandLine(argv, {
-    stdout: { write: (text) => void (stdout += text), isTerminal, columns: 80 },
-    stderr: { write: (text) => void (stderr += text), isTerminal, columns: 80 },
-    environment: { STEERSCOPE_CACHE: join(folder, "cache") },
-    signal: controller.signal,
-    program: "steerscope 1.2.3",
-    embeddedModels: join(import.meta.dirname, "../../models"),
-    startEngine: () => ({
-      engine: engineProxy((method, request, options = {}) => {
-        calls.push({ method, request });
-        const answer = { ...answers, ...changed }[method];
-        return Promise.resolve().then(() => answer!(request as never, options) as never);
-      }),
-      dispose: () => {
-        disposed++;
-        return Promise.resolve();
-      },
-    }),
-  });
-  const asked = (method: EngineMethod): unknown => calls.find((call) => call.method === method)?.request;
-  return {
-    code,
-    stdout,
-    stderr,
-    disposed,
-    asked,
-    calls,
-    json: () => JSON.parse(stdout) as Record<string, unknown>,
-  };
-}
-
-function writeSet(...lines: object[]): string {
-  const path = join(folder, "set.jsonl");
-  writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-  return path;
-}
-
-const pairs = [
-  { label: "positive", text: "p0" },
-  { label: "negative", text: "n0" },
-  { label: "positive", text: "p1" },
-  { label: "negative", text: "n1" },
-];
-
-async function computed(): Promise<string> {
-  const out = join(folder, "v.safetensors");
-  expect((await run(["compute", writeSet(...pairs), "--out", out])).code).toBe(0);
-  return out;
-}
+  inFolder,
+  layers,
+  pairs,
+  run,
+  writeSet,
+  type Answers,
+} from "./support/cliRun.ts";
 
 describe("help and mistakes", () => {
   test.each([
@@ -237,14 +101,14 @@ describe("failures", () => {
         throw new SteerscopeError("Cancelled", "Stopped.");
       },
     };
-    const out = join(folder, "v.safetensors");
+    const out = inFolder("v.safetensors");
     const { code, disposed } = await run(["compute", writeSet(...pairs), "--out", out], stopped);
     expect([code, disposed]).toEqual([130, 1]);
-    expect(readdirSync(folder)).toEqual(["set.jsonl"]);
+    expect(readdirSync(inFolder())).toEqual(["set.jsonl"]);
   });
 
   test("a place that cannot be written is known before the work", async () => {
-    for (const out of [join(writeSet(...pairs), "v"), folder]) {
+    for (const out of [join(writeSet(...pairs), "v"), inFolder()]) {
       const { code, stderr, calls } = await run(["compute", writeSet(...pairs), "--out", out]);
       expect([code, calls]).toEqual([1, []]);
       expect(stderr).toContain("cannot be written");
@@ -254,7 +118,7 @@ describe("failures", () => {
 
 describe("compute", () => {
   test("writes the file with its provenance and shows the layers", async () => {
-    const out = join(folder, "v.safetensors");
+    const out = inFolder("v.safetensors");
     const { stdout, asked } = await run([
       "compute",
       writeSet(...pairs),
@@ -295,7 +159,7 @@ describe("compute", () => {
       "compute",
       writeSet(pairs[0]!, { label: "x", text: "y" }),
       "--out",
-      join(folder, "v"),
+      inFolder("v"),
     ]);
     expect(bad.code).toBe(1);
     expect(bad.stderr).toContain("line 2");
@@ -303,7 +167,7 @@ describe("compute", () => {
       "compute",
       writeSet(...pairs, { label: "positive", text: "p", pair: "q" }),
       "--out",
-      join(folder, "v"),
+      inFolder("v"),
       "--json",
     ]);
     expect(lonely.code).toBe(0);
@@ -311,9 +175,9 @@ describe("compute", () => {
   });
 
   test("a set that is not UTF-8 is refused", async () => {
-    const path = join(folder, "latin1.jsonl");
+    const path = inFolder("latin1.jsonl");
     writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d]));
-    const { code, stderr } = await run(["compute", path, "--out", join(folder, "v")]);
+    const { code, stderr } = await run(["compute", path, "--out", inFolder("v")]);
     expect(code).toBe(1);
     expect(stderr).toContain("UTF-8");
   });
@@ -348,7 +212,7 @@ describe("inspect", () => {
 
   test("--out writes what would have been printed", async () => {
     const vector = await computed();
-    const file = join(folder, "table.csv");
+    const file = inFolder("table.csv");
     const printed = await run(["inspect", vector, "--csv", "--text", "hi"]);
     const written = await run(["inspect", vector, "--csv", "--text", "hi", "--out", file]);
     expect(written.stdout).toBe("");
@@ -442,7 +306,7 @@ describe("generate", () => {
 
 test("activations writes ids, resid and logits in their shapes", async () => {
   const vector = await computed();
-  const out = join(folder, "a.safetensors");
+  const out = inFolder("a.safetensors");
   const steering = ["--vector", vector, "--layer", "2", "--strength", "0.5"];
   const { asked, stdout } = await run(["activations", "--ids", "5,9", "--logits", "--out", out, ...steering]);
   expect(asked("activations")).toEqual({
@@ -484,7 +348,7 @@ describe("models download", () => {
   afterEach(() => hub.stop());
 
   test("fetches a repository into the cache folder, weights as asked for, and starts no engine", async () => {
-    const target = join(folder, "cache/models/someone/Tiny");
+    const target = inFolder("cache/models/someone/Tiny");
     const result = await run(["models", "download", "someone/Tiny", "--endpoint", hub.endpoint]);
     expect(result).toMatchObject({ code: 0, calls: [] });
     expect(result.stderr).toContain("licence mit");
@@ -521,6 +385,20 @@ describe("doctor", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("self-test: zero");
     expect(stdout).toContain("Everything works.");
+  });
+
+  test("a cache folder that cannot be used is a finding, and the rest is tested with another", async () => {
+    const file = inFolder("file");
+    writeFileSync(file, "");
+    const { code, stdout, asked, cacheFolders } = await run(["doctor", "--cache-folder", file]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`failed  cache folder: The folder ${file} cannot be written to.`);
+    expect(stdout).toContain("ok      self-test: zero");
+    expect(stdout).toContain("1 of 6 checks failed.");
+    expect(asked("load")).toEqual({ model: "stories15m" });
+    expect(cacheFolders).toEqual([expect.not.stringContaining(file)]);
+    // It was there for the run only.
+    expect(existsSync(cacheFolders[0]!)).toBe(false);
   });
 
   test("a check that fails is named with its remedy, and what needs it is not tried", async () => {

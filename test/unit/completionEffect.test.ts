@@ -8,7 +8,7 @@ const vector = Float32Array.from({ length: hidden }, (_, i) => (i === 2 ? 3 : 0)
 const end = 1;
 
 /** A model whose text carries what it was steered with: the residual stream of its second token is the sum of all offsets. */
-function echoEngine(responds: boolean): Pick<Engine, "generate" | "project" | "tokenize"> {
+function echoEngine(answer: (along: number) => number): Pick<Engine, "generate" | "project" | "tokenize"> {
   const offsets = new Map<number, Float32Array>();
   return {
     generate: ({ variants }) => {
@@ -41,7 +41,14 @@ function echoEngine(responds: boolean): Pick<Engine, "generate" | "project" | "t
         inputs.map((input) => {
           const ids = "ids" in input ? input.ids : new Int32Array(0);
           const pieces = Array.from(ids, (id) => (id === end ? "." : "word"));
-          return { ids, textStart: 0, pieces, offsets: new Int32Array(ids.length * 2), rendered: "" };
+          return {
+            ids,
+            textStart: 0,
+            textEnd: ids.length,
+            pieces,
+            offsets: new Int32Array(ids.length * 2),
+            rendered: "",
+          };
         }),
       ),
     project: ({ inputs, directions }) =>
@@ -52,7 +59,7 @@ function echoEngine(responds: boolean): Pick<Engine, "generate" | "project" | "t
           const own = offsets.get(ids[2]!)!;
           // Layer 1 is point 2; only the sentence end at token 3 carries anything.
           const along = own.reduce((sum, value, i) => sum + value * directions[2 * hidden + i]!, 0);
-          projections[2 * ids.length + 3] = responds ? along : 0;
+          projections[2 * ids.length + 3] = answer(along);
           return { ids, projections };
         }),
       ),
@@ -75,24 +82,83 @@ const options = { signal: new AbortController().signal, onProgress: (): void => 
 
 describe("measureCompletionEffect", () => {
   it("finds exactly what the vector adds, and less along random directions of the same norm", async () => {
-    const { effects, unsteered } = await measureCompletionEffect(echoEngine(true), request, options);
-    expect(unsteered).toBe(0);
-    expect(effects.map(({ control, strength }) => [control, strength])).toEqual([
-      [false, -2],
-      [false, 2],
-      [true, -2],
-      [true, 2],
-    ]);
-    expect(effects[0]!.change).toBeCloseTo(-6, 5);
-    expect(effects[1]!.change).toBeCloseTo(6, 5);
-    expect(effects[1]!.interval).toEqual({ low: effects[1]!.change, high: effects[1]!.change });
-    expect(Math.abs(effects[2]!.change)).toBeLessThan(6);
-    expect(effects[3]!.change).toBeCloseTo(-effects[2]!.change, 5);
+    const {
+      vector: own,
+      controls,
+      unsteered,
+      rank,
+      prompts,
+    } = await measureCompletionEffect(
+      echoEngine((along) => along),
+      request,
+      options,
+    );
+    expect([unsteered, prompts, rank]).toEqual([0, 3, 1]);
+    expect(own.strengths.map(({ strength }) => strength)).toEqual([-2, 2]);
+    expect(own.strengths[0]!.change).toBeCloseTo(-6, 5);
+    expect(own.strengths[1]!.change).toBeCloseTo(6, 5);
+    expect(own.strengths[1]!.interval).toEqual({
+      low: own.strengths[1]!.change,
+      high: own.strengths[1]!.change,
+    });
+    expect(own.movesAsIntended).toBe(true);
+    expect(own.response).toBeCloseTo(12, 4);
+    expect(controls).toHaveLength(3);
+    for (const { strengths, response } of controls) {
+      expect(Math.abs(response)).toBeLessThan(12);
+      expect(strengths[1]!.change).toBeCloseTo(-strengths[0]!.change, 5);
+    }
   });
 
-  it("finds nothing in a model that does not respond", async () => {
-    const { effects } = await measureCompletionEffect(echoEngine(false), request, options);
-    for (const { change } of effects) expect(change).toBe(0);
+  it("finds nothing in a model that does not respond, and says that chance does as much", async () => {
+    const effect = await measureCompletionEffect(
+      echoEngine(() => 0),
+      request,
+      options,
+    );
+    for (const { strengths } of [effect.vector, ...effect.controls]) {
+      for (const { change } of strengths) expect(change).toBe(0);
+    }
+    expect(effect.vector.movesAsIntended).toBe(false);
+    expect(effect.vector.strengths.map(({ movement }) => movement)).toEqual(["unclear", "unclear"]);
+    expect(effect.rank).toBe(4);
+  });
+
+  it("calls a text that moves the other way reversed, and ranks by size, to whichever side", async () => {
+    const { vector: own, rank } = await measureCompletionEffect(
+      echoEngine((along) => -along),
+      request,
+      options,
+    );
+    expect(own.strengths.map(({ movement }) => movement)).toEqual(["reversed", "reversed"]);
+    expect(own.movesAsIntended).toBe(false);
+    expect(own.response).toBeCloseTo(-12, 4);
+    expect(rank).toBe(1);
+  });
+
+  it("counts a random direction that moves the text far to the other side as chance", async () => {
+    // What is pushed as far as the vector does, 6, hardly answers; random directions push less.
+    const weak = (along: number): number => (Math.abs(along) > 5.9 ? along / 100 : along);
+    const {
+      vector: own,
+      controls,
+      rank,
+    } = await measureCompletionEffect(echoEngine(weak), { ...request, controls: 12 }, options);
+    expect(own.movesAsIntended).toBe(true);
+    const opposed = controls.filter(({ response }) => response <= -own.response);
+    expect(opposed.length).toBeGreaterThan(0);
+    const along = controls.filter(({ response }) => response >= own.response);
+    expect(rank).toBe(1 + opposed.length + along.length);
+  });
+
+  it("says nothing of strength 0", async () => {
+    const { vector: own } = await measureCompletionEffect(
+      echoEngine((along) => along),
+      { ...request, strengths: [0] },
+      options,
+    );
+    expect(own.strengths.map(({ movement }) => movement)).toEqual(["unclear"]);
+    expect(own.movesAsIntended).toBe(false);
   });
 });
 

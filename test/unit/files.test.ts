@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -8,7 +9,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, parse } from "node:path";
+import { ActivationCache } from "../../src/engine/activationCache.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   checkFolderWritable,
@@ -36,9 +38,19 @@ test("a file is replaced as a whole, with its mode, and nothing else stays", asy
   expect(readdirSync(folder)).toEqual(["a.txt"]);
 });
 
-test("a missing folder is made", async () => {
-  await writeFileAtomically(join(folder, "a", "b", "c.txt"), "x");
-  expect(readFileSync(join(folder, "a", "b", "c.txt"), "utf8")).toBe("x");
+test("a missing folder is made, but no path of several, and nothing below the root", async () => {
+  await writeFileAtomically(join(folder, "a", "c.txt"), "x");
+  expect(readFileSync(join(folder, "a", "c.txt"), "utf8")).toBe("x");
+  for (const path of [join(folder, "b", "c", "d.txt"), join(parse(folder).root, "no-such-folder", "d.txt")]) {
+    for (const attempt of [checkWritable(path), writeFileAtomically(path, "x")]) {
+      await expect(attempt).rejects.toMatchObject({
+        kind: "FileUnwritable",
+        message: `There is no folder ${dirname(path)} to write to.`,
+      });
+    }
+    expect(existsSync(dirname(path))).toBe(false);
+  }
+  expect(readdirSync(folder)).toEqual(["a"]);
 });
 
 test("a link keeps pointing at the file that was written", async () => {
@@ -74,9 +86,31 @@ test("reading is bounded and only of files", async () => {
 
 test("places that can be written, and others", async () => {
   await checkWritable(join(folder, "deep", "new"));
+  expect(readdirSync(folder)).toEqual(["deep"]);
   await checkFolderWritable(join(folder, "a", "b"));
   expect(readdirSync(join(folder, "a", "b"))).toEqual([]);
   writeFileSync(join(folder, "file"), "");
   await expect(checkWritable(folder)).rejects.toThrow(failure("FileUnwritable"));
   await expect(checkFolderWritable(join(folder, "file", "x"))).rejects.toThrow(failure("FileUnwritable"));
+});
+
+test.skipIf(process.platform !== "linux")(
+  "a file system that has no place for a folder is told, not asked for ever",
+  async () => {
+    await expect(checkFolderWritable("/proc/steerscope/cache")).rejects.toEqual(failure("FileUnwritable"));
+    await expect(writeFileAtomically("/proc/steerscope/file", "x")).rejects.toEqual(
+      failure("FileUnwritable"),
+    );
+    expect(() => ActivationCache.open("/proc/steerscope/cache", 1e6)).toThrow(failure("FileUnwritable"));
+  },
+);
+
+test("folders are made at any depth, also by two at once", async () => {
+  const deep = join(folder, "a/b/c");
+  await Promise.all([
+    checkFolderWritable(deep),
+    checkFolderWritable(deep),
+    checkFolderWritable(join(deep, "d")),
+  ]);
+  expect(readdirSync(deep)).toEqual(["d"]);
 });

@@ -1,9 +1,9 @@
 /** Locations of weights come from strangers: none may lead out of the model's folder, on any operating system. */
 import { describe, expect, it } from "vitest";
-import { encodeExternalTensor, encodeModel, encodeNode, ElementType } from "../../src/engine/onnx/encode.ts";
 import { parseExternalData } from "../../src/engine/onnx/externalData.ts";
 import { parseOnnx } from "../../src/engine/onnx/model.ts";
 import { MemoryByteSource } from "../../src/engine/onnx/wire.ts";
+import { modelWithDataAt } from "./support/onnxGraphs.ts";
 
 const entries = (location: string, more: Record<string, string> = {}): Map<string, string> =>
   new Map(Object.entries({ location, ...more }));
@@ -51,16 +51,11 @@ describe("external data", () => {
     expect(() => parseExternalData("w", entries("w.bin", { offset }))).toThrow(/no valid position/);
   });
 
-  it("is checked wherever a tensor hides, and named in the refusal", () => {
-    const model = (location: string): Uint8Array => {
-      const tensor = encodeExternalTensor("w", ElementType.float32, [4], { location, offset: 0, length: 16 });
-      const node = encodeNode({ operator: "Identity", inputs: ["w"], outputs: ["y"] });
-      const graph = { name: "g", nodes: [node], initializers: [tensor], inputs: [], outputs: [] };
-      return encodeModel(graph, { "": 18 }, "test");
-    };
-    const parse = (location: string): readonly string[] =>
-      parseOnnx(new MemoryByteSource(model(location))).externalFiles;
-    expect(parse("weights.bin")).toEqual(["weights.bin"]);
+  it("is checked as a model is read, and named in the refusal", () => {
+    const parse = (location: string): [string, number][] => [
+      ...parseOnnx(new MemoryByteSource(modelWithDataAt(location))).externalFiles,
+    ];
+    expect(parse("weights.bin")).toEqual([["weights.bin", 16]]);
     expect(() => parse("../../home/user/.ssh/id_rsa")).toThrow(/\.\.\/\.\.\/home\/user\/\.ssh\/id_rsa/);
   });
 });

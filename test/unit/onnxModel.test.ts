@@ -28,7 +28,7 @@ describe("parseOnnx", () => {
       ["", 21],
       ["com.microsoft", 1],
     ]);
-    expect(externalFiles).toEqual(["model.onnx.data"]);
+    expect([...externalFiles.keys()]).toEqual(["model.onnx.data"]);
     expect(graph.nodes.length).toBe(44);
     expect(graph.inputs[2]).toMatchObject({
       name: "past_key_values.0.key",

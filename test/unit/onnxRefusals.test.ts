@@ -3,11 +3,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ElementType, encodeValueInfo, type NodeSpec } from "../../src/engine/onnx/encode.ts";
+import { parseOnnx } from "../../src/engine/onnx/model.ts";
+import { checkSteerable } from "../../src/engine/onnx/patch.ts";
+import { MemoryByteSource } from "../../src/engine/onnx/wire.ts";
 import type { ErrorKind } from "../../src/shared/errors.ts";
 import {
   fixtureOptions,
   fixtures,
   graphBytes,
+  graphFolders,
   patchBytes,
   toyDecoder,
   toyOptions,
@@ -111,7 +115,6 @@ describe("graphs", () => {
 
   it.each<[string, Uint8Array, RegExp]>([
     ["a stream that bypasses a block", changed(rewire("logits", ["x0", "head"])), /cache|stream/],
-    ["a skip over two blocks", changed(rewire("mlp1", ["x0", "w"])), /add to the stream|block/],
     [
       "a second embedding that joins late",
       changed((nodes) => [
@@ -141,8 +144,27 @@ describe("graphs", () => {
       changed((nodes) => rewire("x0", ["table", "heads"])(nodes)),
       /do not depend on a token embedding/,
     ],
-  ])("refuses %s", (_, bytes, reason) => {
+  ])("refuses %s, whatever the configuration says", (_, bytes, reason) => {
     expectRefusal(() => patchBytes(bytes, toyOptions), "ModelUnsupported", reason);
+    const parsed = parseOnnx(new MemoryByteSource(bytes));
+    expectRefusal(
+      () => {
+        checkSteerable(parsed);
+      },
+      "ModelUnsupported",
+      reason,
+    );
+  });
+
+  it("refuses a skip over two blocks, which may be one block", () => {
+    const bytes = changed(rewire("mlp1", ["x0", "w"]));
+    expectRefusal(() => patchBytes(bytes, toyOptions), "ModelUnsupported", /1 blocks.*2 layers/);
+  });
+
+  it.each(graphFolders)("finds %s steerable without its configuration", (folder) => {
+    expect(() => {
+      checkSteerable(parseOnnx(new MemoryByteSource(graphBytes(folder))));
+    }).not.toThrow();
   });
 
   it("refuses a graph of another width than configured", () => {

@@ -182,8 +182,24 @@ describe("loadTokenizer", () => {
       join(folder, "chat_template.jinja"),
       "{{ 'user user\n' + messages[0]['content'] + '\n(' + messages[0]['content'] | upper + ')' }}",
     );
-    const { rendered, offsets, textStart } = (await loadTokenizer(folder)).encode({ text: "user" }, "chat");
+    const { rendered, offsets, textStart, textEnd } = (await loadTokenizer(folder)).encode(
+      { text: "user" },
+      "chat",
+    );
     expect(rendered.slice(offsets[2 * textStart])).toBe("user\n(USER)");
+    expect(rendered.slice(offsets[2 * textStart], offsets[2 * textEnd - 1])).toBe("user");
+  });
+
+  it("takes what stands between the template's own words for a text that it rewrites", async () => {
+    writeFileSync(
+      join(folder, "chat_template.jinja"),
+      "{{ 'Q: ' + messages[0]['content'] | upper + '\n\nA:' }}",
+    );
+    const { rendered, offsets, textStart, textEnd } = (await loadTokenizer(folder)).encode(
+      { text: "why?" },
+      "chat",
+    );
+    expect(rendered.slice(offsets[2 * textStart], offsets[2 * textEnd - 1]).trim()).toBe("WHY?");
   });
 
   it("refuses a text longer than anything a model reads", async () => {

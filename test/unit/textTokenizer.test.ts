@@ -95,6 +95,14 @@ describe.each(names)("tokenizer of the %s kind", (name) => {
     expect(from!).toBeLessThanOrEqual(place);
     expect(to!).toBeGreaterThan(input.text === "  padded  " ? place - 2 : place);
     for (const [, end] of spans(encoded).slice(0, encoded.textStart)) expect(end!).toBeLessThanOrEqual(place);
+    // Some templates trim what they are given.
+    const shown = rendered.includes(input.text) ? input.text : input.text.trim();
+    const end = rendered.lastIndexOf(shown) + shown.length;
+    for (const [token, [start]] of spans(encoded).entries()) {
+      if (token >= encoded.textStart) expect(token < encoded.textEnd).toBe(start! < end);
+    }
+    // Without a prompt the template's opening of the answer stands behind the text; with one, nothing does.
+    expect(encoded.textEnd < encoded.ids.length).toBe(input.prompt === undefined);
   });
 
   it("covers any text, in order, with whole characters", () => {
@@ -157,6 +165,8 @@ describe.each(names)("tokenizer of the %s kind", (name) => {
         expect(encoded.ids).toEqual(whole.ids);
         const reaches = spans(encoded).findIndex(([, to]) => to! > prompt.length);
         expect(encoded.textStart).toBe(reaches < 0 ? encoded.ids.length : reaches);
+        const tail = spans(encoded).filter(([from]) => from! >= encoded.rendered.length).length;
+        expect(encoded.textEnd).toBe(Math.max(encoded.textStart, encoded.ids.length - tail));
       }),
       { seed: 11, numRuns: 200 },
     );
@@ -174,7 +184,7 @@ describe.each(names)("tokenizer of the %s kind", (name) => {
     const { ids } = tokenizer.encode({ text: "a 🙂 b" }, "none");
     const described = tokenizer.encode({ ids, textStart: 2 }, "none");
     expect(described.ids).toBe(ids);
-    expect(described.textStart).toBe(2);
+    expect([described.textStart, described.textEnd]).toEqual([2, ids.length]);
     expect(described.pieces).toEqual(Array.from(ids, (id) => tokenizer.piece(id)));
     expect(described.rendered).toContain("a 🙂 b");
     expect(described.offsets.at(-1)).toBe(described.rendered.length);

@@ -35,13 +35,14 @@ const families = {
   qwen3: { architecture: "Qwen3ForCausalLM" },
 } as const satisfies Record<CheckpointFamily, { readonly architecture: string }>;
 
-const supported = checkpointFamilies.join(", ");
+const typesThatRun = `models of these types run: ${checkpointFamilies.join(", ")}`;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function unsupported(what: string): SteerscopeError {
+/** `possible`: what a checkpoint may have instead, as a clause. */
+function unsupported(what: string, possible: string): SteerscopeError {
   return new SteerscopeError("ModelUnsupported", `This checkpoint cannot be run: ${what}.`, {
-    remedy: `Without an ONNX graph, models of these types run: ${supported}. Export others to ONNX, with Optimum for example.`,
+    remedy: `Without an ONNX graph, ${possible}. Export this model to ONNX, with Optimum for example.`,
   });
 }
 
@@ -91,13 +92,14 @@ export function readDecoderConfig(config: unknown): DecoderConfig {
 function readFamily(config: Fields): CheckpointFamily {
   const type = config["model_type"];
   if (typeof type !== "string") throw corrupt("model_type is missing");
-  if (!Object.hasOwn(families, type)) throw unsupported(`its type is ${quote(type)}`);
+  if (!Object.hasOwn(families, type)) throw unsupported(`its type is ${quote(type)}`, typesThatRun);
   const family = type as CheckpointFamily;
   const architectures = config["architectures"] ?? [];
   if (!Array.isArray(architectures)) throw corrupt("architectures is not a list");
   const first: unknown = architectures[0] ?? families[family].architecture;
   if (first !== families[family].architecture) {
-    throw unsupported(`its architecture is ${quote(first)}`);
+    const { architecture } = families[family];
+    throw unsupported(`its architecture is ${quote(first)}`, `of this type only ${architecture} runs`);
   }
   return family;
 }
@@ -106,11 +108,14 @@ function refuseForeignFields(config: Fields): void {
   if (given(config, "quantization_config")) {
     const quantization = config["quantization_config"];
     const method = isFields(quantization) ? quantization["quant_method"] : undefined;
-    throw unsupported(`its weights are quantised (${quote(method)})`);
+    throw unsupported(
+      `its weights are quantised (${quote(method)})`,
+      "weights must be fp32, fp16 or bf16; the model they were quantised from has them",
+    );
   }
   const activation = config["hidden_act"] ?? "silu";
   if (activation !== "silu" && activation !== "swish") {
-    throw unsupported(`its hidden_act is ${quote(activation)}`);
+    throw unsupported(`its hidden_act is ${quote(activation)}`, "hidden_act must be silu");
   }
 }
 
@@ -132,9 +137,11 @@ function readRotary(config: Fields): { theta: number; scaling: RotaryScaling } {
   const parameters = config["rope_parameters"] ?? config["rope_scaling"] ?? {};
   if (!isFields(parameters)) throw corrupt("rope_scaling is not an object");
   if (Object.values(parameters).some(isFields))
-    throw unsupported("its rope_parameters differ between layers");
+    throw unsupported("its rope_parameters differ between layers", "one rotation must serve all layers");
   for (const source of [config, parameters]) {
-    if ((source["partial_rotary_factor"] ?? 1) !== 1) throw unsupported("it rotates a part of each head");
+    if ((source["partial_rotary_factor"] ?? 1) !== 1) {
+      throw unsupported("it rotates a part of each head", "partial_rotary_factor must be 1");
+    }
   }
   const thetaSource = given(parameters, "rope_theta") ? parameters : config;
   const theta = given(thetaSource, "rope_theta") ? positive(thetaSource, "rope_theta") : 10_000;
@@ -163,7 +170,10 @@ function readScaling(parameters: Fields): RotaryScaling {
       };
     }
     default:
-      throw unsupported(`its rope scaling is ${quote(kind)}`);
+      throw unsupported(
+        `its rope scaling is ${quote(kind)}`,
+        "rope scaling must be none (default), linear or llama3",
+      );
   }
 }
 
@@ -175,15 +185,19 @@ function readWindows(config: Fields, family: CheckpointFamily, layers: number): 
   }
   for (const type of types ?? []) {
     if (type !== "full_attention" && type !== "sliding_attention") {
-      throw unsupported(`it has layers of type ${quote(type)}`);
+      throw unsupported(
+        `it has layers of type ${quote(type)}`,
+        "layer_types must be full_attention or sliding_attention",
+      );
     }
   }
   const windowed =
     family === "mistral" ||
     ((family === "qwen2" || family === "qwen3") && flag(config, "use_sliding_window"));
   if (!windowed || !given(config, "sliding_window")) {
-    if (types?.includes("sliding_attention") && family === "llama")
-      throw unsupported("it has sliding windows");
+    if (types?.includes("sliding_attention") && family === "llama") {
+      throw unsupported("it has sliding windows", "those of llama must see the whole text");
+    }
     return none;
   }
   const window = wholeNumber(config, "sliding_window", 2 ** 31 - 1);

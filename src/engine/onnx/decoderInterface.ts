@@ -8,6 +8,7 @@ import { allNodes, type OnnxGraph, type OnnxValue } from "./model.ts";
 import type { GraphScope } from "./scope.ts";
 
 export type FloatType = "float32" | "float16";
+export type IntegerType = "int32" | "int64";
 
 /** One past input and the present output that follows it. `dims` marks the axes that grow. */
 export interface CacheTensor {
@@ -28,6 +29,8 @@ export interface DecoderInputs {
 
 export interface DecoderInterface {
   readonly inputs: DecoderInputs;
+  /** Of token ids, masks, positions and counts, by name of the input. */
+  readonly integerTypes: ReadonlyMap<string, IntegerType>;
   readonly logits: { readonly name: string; readonly elementType: FloatType };
   readonly cache: readonly CacheTensor[];
 }
@@ -75,9 +78,10 @@ export function readInterface(scope: GraphScope, headDim: number): DecoderInterf
   }
   const { inputIds } = named;
   if (inputIds === null) throw unsupported("It does not take token ids (there is no input_ids).");
-  checkIntegers(graph, [inputIds, named.attentionMask, named.positionIds]);
+  const integers = [inputIds, named.attentionMask, named.positionIds, named.numLogitsToKeep];
   return {
     inputs: { ...named, inputIds },
+    integerTypes: integerTypesOf(graph, integers),
     logits: readLogits(scope),
     cache: readCache(graph, pasts, headDim),
   };
@@ -114,16 +118,18 @@ function refuseOtherKinds(graph: OnnxGraph): void {
     throw unsupported("It takes embeddings instead of token ids (inputs_embeds).");
 }
 
-function checkIntegers(graph: OnnxGraph, names: readonly (string | null)[]): void {
-  for (const input of graph.inputs) {
-    const isInteger = input.elementType === ElementType.int64 || input.elementType === ElementType.int32;
-    if (names.includes(input.name) && !isInteger) {
+function integerTypesOf(graph: OnnxGraph, names: readonly (string | null)[]): Map<string, IntegerType> {
+  const inputs = graph.inputs.filter(({ name }) => names.includes(name));
+  return new Map(
+    inputs.map(({ name, elementType }) => {
+      if (elementType === ElementType.int64) return [name, "int64"];
+      if (elementType === ElementType.int32) return [name, "int32"];
       throw unsupported(
-        `Its input “${input.name}” does not take whole numbers.`,
-        `type ${input.elementType}`,
+        `Its input “${name}” takes neither 32-bit nor 64-bit whole numbers.`,
+        `type ${elementType}`,
       );
-    }
-  }
+    }),
+  );
 }
 
 function readLogits(scope: GraphScope): DecoderInterface["logits"] {

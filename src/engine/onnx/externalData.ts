@@ -35,7 +35,8 @@ export function parseExternalData(name: string, entries: ReadonlyMap<string, str
   };
 }
 
-function staysInside(location: string): boolean {
+/** Whether a location can lead nowhere but into the model's folder, and is what onnxruntime takes for a file. */
+export function staysInside(location: string): boolean {
   // Control characters, and what Windows reads as a drive, a device, a wildcard or a separator.
   if (location === "" || location.startsWith("/") || /[\u0000-\u001f\\:*?"<>|]/.test(location)) return false;
   return location.split("/").every((part) => part !== ".." && part !== "");

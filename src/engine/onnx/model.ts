@@ -77,8 +77,8 @@ export interface OnnxModel {
   readonly producer: string;
   /** Domain ("" = ai.onnx) to version. */
   readonly opsets: ReadonlyMap<string, number>;
-  /** Locations of external data named anywhere in the model, each a path inside the model's folder. */
-  readonly externalFiles: readonly string[];
+  /** Locations of external data named anywhere in the model, each a path inside the model's folder, and the bytes that each file must have at least. */
+  readonly externalFiles: ReadonlyMap<string, number>;
   /** Whole fields (with their tags) of the ModelProto but the graph. */
   readonly rest: readonly ByteRange[];
 }
@@ -92,7 +92,7 @@ const maximumDepth = 16;
 
 interface Parser {
   readonly source: ByteSource;
-  readonly externalFiles: Set<string>;
+  readonly externalFiles: Map<string, number>;
   fieldsLeft: number;
 }
 
@@ -102,7 +102,7 @@ interface Parser {
  */
 export function parseOnnx(source: ByteSource): OnnxModel {
   refuseOtherFiles(source);
-  const parser: Parser = { source, externalFiles: new Set(), fieldsLeft: maximumFields };
+  const parser: Parser = { source, externalFiles: new Map(), fieldsLeft: maximumFields };
   const opsets = new Map<string, number>();
   const rest: ByteRange[] = [];
   let producer = "";
@@ -123,7 +123,7 @@ export function parseOnnx(source: ByteSource): OnnxModel {
       remedy: "Choose the decoder's model.onnx.",
     });
   }
-  return { graph, producer, opsets, externalFiles: [...parser.externalFiles], rest };
+  return { graph, producer, opsets, externalFiles: parser.externalFiles, rest };
 }
 
 /** The attribute `name` of a node, when it has one. */
@@ -248,7 +248,11 @@ function parseTensor(parser: Parser, range: ByteRange): OnnxTensor {
     else if (field.number === 14) isExternal = field.value === 1;
   }
   const external = isExternal || externalEntries.size > 0 ? parseExternalData(name, externalEntries) : null;
-  if (external !== null) parser.externalFiles.add(external.location);
+  if (external !== null) {
+    const { location, offset, length } = external;
+    const leastBytes = Math.max(parser.externalFiles.get(location) ?? 0, offset + (length ?? 0));
+    parser.externalFiles.set(location, leastBytes);
+  }
   return { name, elementType, dims, raw, external, body: range };
 }
 
@@ -292,10 +296,11 @@ function parseShape(parser: Parser, range: ByteRange): (number | string)[] {
   return dims;
 }
 
-/** FunctionProto: kept as it is; its nodes are walked for the sake of their external data. */
+/** FunctionProto: kept as it is; its nodes and default attributes are walked for the sake of their external data. */
 function checkFunction(parser: Parser, range: ByteRange): void {
   for (const field of scan(parser, range)) {
     if (field.number === 7) parseNode(parser, message(field), 0);
+    else if (field.number === 11) parseAttribute(parser, message(field), 0);
   }
 }
 

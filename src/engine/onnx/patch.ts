@@ -9,18 +9,20 @@ import {
   type DecoderInputs,
   type DecoderInterface,
   type FloatType,
+  type IntegerType,
 } from "./decoderInterface.ts";
 import { ElementType, encodeValueInfo } from "./encode.ts";
 import { declareOutputs, graphNames, instrument, sharedHead, type InstrumentShape } from "./instrument.ts";
 import { attributeOf, type OnnxGraph, type OnnxModel, type OnnxNode } from "./model.ts";
 import {
+  activationQuantisationOf,
   layoutOf,
   precisionOf,
-  quantisesActivations,
+  type ActivationQuantisation,
   type GraphLayout,
   type WeightPrecision,
 } from "./provenance.ts";
-import { findResidualStream, type ResidualStream } from "./residual.ts";
+import { findResidualStream, type ExpectedShape, type ResidualStream } from "./residual.ts";
 import { ModelRewriter, type EditedNode, type GraphEdit } from "./rewrite.ts";
 import { GraphScope } from "./scope.ts";
 import type { ByteSource } from "./wire.ts";
@@ -30,8 +32,6 @@ export { graphNames, type CacheTensor };
 export interface PatchOptions {
   /** What the original file is called, relative to the folder of weights; "" when its weights are to be copied. */
   readonly weightsFile: string;
-  /** External files that are called otherwise than the original says. */
-  readonly externalNames?: ReadonlyMap<string, string>;
   /** What config.json says. */
   readonly hidden: number;
   readonly layers: number;
@@ -53,10 +53,11 @@ export interface PatchedGraph {
   readonly logits: { readonly name: string; readonly elementType: FloatType };
   /** `numLogitsToKeep` must be fed 0 (all): which rows come out is for `logit_rows` to say. */
   readonly inputs: DecoderInputs;
-  /** Locations of external data that the original names. */
-  readonly externalFiles: readonly string[];
-  /** Sentences for people. */
-  readonly warnings: readonly string[];
+  /** By name of the input. */
+  readonly integerTypes: ReadonlyMap<string, IntegerType>;
+  /** See OnnxModel. */
+  readonly externalFiles: ReadonlyMap<string, number>;
+  readonly activationQuantisation: ActivationQuantisation | null;
 }
 
 const oldestOpset = 11;
@@ -67,15 +68,7 @@ const oldestOpset = 11;
  */
 export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchOptions): PatchedGraph {
   const { graph } = model;
-  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
-    throw unsupported("It has been patched for steering before.", "Choose the original file.");
-  }
-  const scope = new GraphScope(graph);
-  const ends = readInterface(scope, options.headDim);
-  const decoder = findDecoder(scope, ends, options);
-  const opset = model.opsets.get("") ?? 0;
-  if (opset < oldestOpset)
-    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  const { ends, decoder, opset } = examine(model, options);
   const shape: InstrumentShape = {
     layers: options.layers,
     hidden: options.hidden,
@@ -103,7 +96,7 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     ],
   };
   return {
-    bytes: new ModelRewriter(source, options.weightsFile, options.externalNames).write(model, edit),
+    bytes: new ModelRewriter(source, options.weightsFile).write(model, edit),
     layers: options.layers,
     layout: layoutOf(model, decoder.isMerged),
     precision: precisionOf(graph),
@@ -111,13 +104,34 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     groupQueryAttention: decoder.groupQueryAttention,
     logits: ends.logits,
     inputs: ends.inputs,
+    integerTypes: ends.integerTypes,
     externalFiles: model.externalFiles,
-    warnings: quantisesActivations(graph) ? [dynamicQuantisationWarning] : [],
+    activationQuantisation: activationQuantisationOf(graph),
   };
 }
 
-const dynamicQuantisationWarning =
-  "This model quantises activations to 8 bits by call: what a token's activations are depends on the other tokens of the call. Do not compute vectors with it; use an fp32, fp16 or q4 variant.";
+/** Throws what `patchGraph` throws for a graph that no configuration can make steerable. */
+export function checkSteerable(model: OnnxModel): void {
+  examine(model, null);
+}
+
+/** `expected`: null before the configuration is known. */
+function examine(
+  model: OnnxModel,
+  expected: (ExpectedShape & { readonly headDim: number }) | null,
+): { readonly ends: DecoderInterface; readonly decoder: Decoder; readonly opset: number } {
+  const { graph } = model;
+  if (graph.inputs.some((input) => input.name === graphNames.steer)) {
+    throw unsupported("It has been patched for steering before.", "Choose the original file.");
+  }
+  const scope = new GraphScope(graph);
+  const ends = readInterface(scope, expected?.headDim ?? 0);
+  const decoder = findDecoder(scope, ends, expected);
+  const opset = model.opsets.get("") ?? 0;
+  if (opset < oldestOpset)
+    throw unsupported(`It uses ONNX operator set ${opset}; ${oldestOpset} or later is needed.`);
+  return { ends, decoder, opset };
+}
 
 const elementTypes: Readonly<Record<FloatType, number>> = {
   float32: ElementType.float32,
@@ -132,7 +146,7 @@ interface Decoder {
 }
 
 /** The graph itself, or the two branches of an `If` on `use_cache_branch` (merged decoders). */
-function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: PatchOptions): Decoder {
+function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: ExpectedShape | null): Decoder {
   const branching = scope.producer(ends.logits.name);
   if (branching?.operator === "If") return mergedDecoder(scope, branching, ends, expected);
   const stream = findResidualStream(
@@ -160,7 +174,7 @@ function mergedDecoder(
   scope: GraphScope,
   branching: OnnxNode,
   ends: DecoderInterface,
-  expected: PatchOptions,
+  expected: ExpectedShape | null,
 ): Decoder {
   const place = (output: string): number => branching.outputs.indexOf(output);
   const cachePlaces = ends.cache.map((cache) => place(cache.output));

@@ -1,9 +1,22 @@
 /** What a decoder graph is, for people: which exporter wrote it and how its weights are stored. Nothing is decided by it. */
 import { ElementType } from "./encode.ts";
-import { allNodes, attributeOf, type OnnxGraph, type OnnxModel, type OnnxTensor } from "./model.ts";
+import {
+  allNodes,
+  attributeOf,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from "./model.ts";
 
 export type GraphLayout = "optimum" | "optimum-merged" | "onnxruntime-genai" | "dynamo" | "onnx";
 export type WeightPrecision = "fp32" | "fp16" | "bf16" | "q4" | "q4f16" | "q8";
+
+/**
+ * How a graph rounds activations to 8 bits while it runs: with one scale for all tokens of a call, so that a token's
+ * activations depend on the others, or token by token.
+ */
+export type ActivationQuantisation = "by-call" | "by-token";
 
 /** Operators of dynamic 8-bit quantisation, whose scale is that of all activations of a call. */
 const dynamicQuantisation = new Set([
@@ -47,10 +60,16 @@ export function precisionOf(graph: OnnxGraph): WeightPrecision {
   return mostType === ElementType.bfloat16 ? "bf16" : "fp32";
 }
 
-/** Whether a token's activations depend on which other tokens are in the same call. */
-export function quantisesActivations(graph: OnnxGraph): boolean {
-  for (const node of allNodes(graph)) if (dynamicQuantisation.has(node.operator)) return true;
-  return false;
+/** `accuracy_level` of MatMulNBits (com.microsoft) for products of 8-bit integers. */
+const eightBitAccuracy = 4;
+
+/** null: activations stay floating-point numbers. */
+export function activationQuantisationOf(graph: OnnxGraph): ActivationQuantisation | null {
+  const nodes = [...allNodes(graph)];
+  if (nodes.some(({ operator }) => dynamicQuantisation.has(operator))) return "by-call";
+  const isByToken = (node: OnnxNode): boolean =>
+    node.operator === "MatMulNBits" && attributeOf(node, "accuracy_level")?.int === eightBitAccuracy;
+  return nodes.some(isByToken) ? "by-token" : null;
 }
 
 function* allTensors(graph: OnnxGraph): Generator<OnnxTensor> {

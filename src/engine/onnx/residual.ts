@@ -48,17 +48,17 @@ const passThrough = new Set(["Cast", "Identity"]);
 const residualTypes = new Set<number>([ElementType.float32, ElementType.float16, ElementType.bfloat16]);
 
 /**
- * The boundaries of `scope` (the graph, or a branch of a merged decoder). Throws ModelUnsupported with the reason when
+ * The boundaries of `scope` (the graph, or a branch of a merged decoder), held against `expected` where that is known. Throws ModelUnsupported with the reason when
  * there is no residual stream to be sure of.
  */
 export function findResidualStream(
   scope: GraphScope,
   ends: DecoderEnds,
-  expected: ExpectedShape,
+  expected: ExpectedShape | null,
 ): ResidualStream {
   const cuts = findCuts(scope, ends.inputIds, ends.logits);
   const entries = blockEntries(scope, cuts, ends.cacheOutputs);
-  if (entries.length !== expected.layers) {
+  if (expected !== null && entries.length !== expected.layers) {
     throw unsupported(
       `Its KV cache belongs to ${entries.length} blocks, but the configuration says ${expected.layers} layers.`,
     );
@@ -66,7 +66,7 @@ export function findResidualStream(
   const last = lastBoundary(scope, cuts, entries);
   const positions = [...entries, last];
   const boundaries = positions.map((position) => boundaryAt(scope, cuts, position));
-  const elementTypes = boundaries.map((boundary) => checkBoundary(scope, boundary, expected.hidden));
+  const elementTypes = boundaries.map((boundary) => checkBoundary(scope, boundary, expected));
   checkUniform(scope, boundaries);
   return {
     boundaries,
@@ -174,11 +174,11 @@ function boundaryAt(scope: GraphScope, cuts: Cuts, position: number): Boundary {
 }
 
 /** Its ElementType. */
-function checkBoundary(scope: GraphScope, boundary: Boundary, hidden: number): number {
+function checkBoundary(scope: GraphScope, boundary: Boundary, expected: ExpectedShape | null): number {
   const value = boundary.kind === "tensor" ? boundary.value : scope.nodes[boundary.node]!.inputs[0]!;
   const width = scope.width(value);
-  if (width !== null && width !== hidden) {
-    throw unsupported(`Its residual stream is ${width} wide, but the configuration says ${hidden}.`);
+  if (expected !== null && width !== null && width !== expected.hidden) {
+    throw unsupported(`Its residual stream is ${width} wide, but the configuration says ${expected.hidden}.`);
   }
   const elementType = scope.elementType(value);
   if (residualTypes.has(elementType)) return elementType;

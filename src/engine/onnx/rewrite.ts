@@ -39,21 +39,12 @@ const maximumInlineBytes = 2 ** 30;
 export class ModelRewriter {
   readonly #source: ByteSource;
   readonly #weightsFile: string;
-  readonly #externalNames: ReadonlyMap<string, string>;
   #inlineBytes = 0;
 
-  /**
-   * `weightsFile`: what the original file is called, relative to the folder of weights; "" copies all weights.
-   * `externalNames`: new names of external files, by their old ones.
-   */
-  constructor(
-    source: ByteSource,
-    weightsFile: string,
-    externalNames: ReadonlyMap<string, string> = new Map(),
-  ) {
+  /** `weightsFile`: what the original file is called, relative to the folder of weights; "" copies all weights. */
+  constructor(source: ByteSource, weightsFile: string) {
     this.#source = source;
     this.#weightsFile = weightsFile;
-    this.#externalNames = externalNames;
   }
 
   /** The bytes of `model` with `edit` applied to its graph. Throws ModelUnsupported when they would be too many. */
@@ -103,16 +94,7 @@ export class ModelRewriter {
     return writer.message(6, this.#graph(graph, edit));
   }
 
-  #tensor({ name, elementType, dims, raw, external: original, body }: OnnxTensor): Uint8Array {
-    const location = original === null ? undefined : this.#externalNames.get(original.location);
-    // Every exporter writes lengths; a tensor without one keeps its old name, and onnxruntime says that it is not there.
-    if (location !== undefined && original !== null && original.length !== null) {
-      return encodeExternalTensor(name, elementType, dims, {
-        location,
-        offset: original.offset,
-        length: original.length,
-      });
-    }
+  #tensor({ name, elementType, dims, raw, body }: OnnxTensor): Uint8Array {
     if (raw === null || raw.length < smallestReference || this.#weightsFile === "") return this.#copy(body);
     const external = { location: this.#weightsFile, offset: raw.at, length: raw.length };
     return encodeExternalTensor(name, elementType, dims, external);

@@ -4,8 +4,8 @@ import type { TextInput } from "../../shared/tokenInput.ts";
 
 export interface RenderedChat {
   readonly rendered: string;
-  /** UTF-16 offset of the text in `rendered`. */
-  readonly textOffset: number;
+  /** UTF-16 offsets [from, to) of the text in `rendered`. */
+  readonly textOffsets: readonly [from: number, to: number];
 }
 
 /** Stands in for the text while looking for its place: private-use characters that no template and no person writes. */
@@ -40,19 +40,22 @@ export function renderChat({ prompt, text }: TextInput, render: (userTurn: strin
   };
   if (prompt !== undefined) {
     const opening = safeRender(prompt);
-    return { rendered: opening + text, textOffset: opening.length };
+    const rendered = opening + text;
+    return { rendered, textOffsets: [opening.length, rendered.length] };
   }
   const rendered = safeRender(text);
-  return { rendered, textOffset: placeOfText(rendered, text, safeRender(placeholder)) };
+  return { rendered, textOffsets: placeOfText(rendered, text, safeRender(placeholder)) };
 }
 
 /** Templates often trim the text, and some write it differently; then the place of what stands for it is taken. */
-function placeOfText(rendered: string, text: string, withPlaceholder: string): number {
+function placeOfText(rendered: string, text: string, withPlaceholder: string): [from: number, to: number] {
   const before = withPlaceholder.indexOf(placeholder);
   const start = before >= 0 && rendered.startsWith(withPlaceholder.slice(0, before)) ? before : 0;
   for (const wanted of [text, text.trim()]) {
     const found = rendered.indexOf(wanted, start);
-    if (found >= 0) return found;
+    if (found >= 0) return [found, found + wanted.length];
   }
-  return start;
+  const tail = withPlaceholder.split(placeholder).at(-1)!;
+  const end = rendered.endsWith(tail) ? rendered.length - tail.length : rendered.length;
+  return [start, Math.max(start, end)];
 }

@@ -7,7 +7,7 @@ import type { TokenizedText } from "../../shared/engineContract.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
 import type { ModelInput, Template, TextInput, TokenInput } from "../../shared/tokenInput.ts";
 import { alignTokens, spellTokens } from "./alignTokens.ts";
-import { renderChat } from "./chatTemplate.ts";
+import { renderChat, type RenderedChat } from "./chatTemplate.ts";
 import { splitAtSpaces } from "./splitAtSpaces.ts";
 import { createStreamDecoder, type StreamDecoder } from "./streamDecoder.ts";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
@@ -99,7 +99,7 @@ class FolderTokenizer implements TextTokenizer {
 
   encode(input: ModelInput, template: Template): TokenizedText {
     if ("ids" in input) return this.#describeIds(input);
-    const { rendered, textOffset, isFramed } = this.#render(wellFormed(input), template);
+    const { rendered, textOffsets, isFramed } = this.#render(wellFormed(input), template);
     const ids = this.#ids(rendered, false);
     const offsets = alignTokens(
       ids.map((id) => this.#surfaces.bytes(id)),
@@ -111,10 +111,13 @@ class FolderTokenizer implements TextTokenizer {
     const allOffsets = new Int32Array(2 * all.length).fill(rendered.length);
     allOffsets.fill(0, 0, 2 * before.length);
     allOffsets.set(offsets, 2 * before.length);
-    const first = ids.findIndex((_, i) => offsets[2 * i + 1]! > textOffset);
+    const [from, to] = textOffsets;
+    const count = (isBefore: (token: number) => boolean): number => ids.filter((_, i) => isBefore(i)).length;
+    const textStart = before.length + count((i) => offsets[2 * i + 1]! <= from);
     return {
       ids: Int32Array.from(all),
-      textStart: before.length + (first < 0 ? ids.length : first),
+      textStart,
+      textEnd: Math.max(textStart, before.length + count((i) => offsets[2 * i]! < to)),
       pieces: all.map((id) => this.#surfaces.piece(id)),
       offsets: allOffsets,
       rendered,
@@ -172,12 +175,12 @@ class FolderTokenizer implements TextTokenizer {
     return ids;
   }
 
-  #render(
-    input: TextInput,
-    template: Template,
-  ): { readonly rendered: string; readonly textOffset: number; readonly isFramed: boolean } {
+  #render(input: TextInput, template: Template): RenderedChat & { readonly isFramed: boolean } {
     const { prompt = "", text } = input;
-    if (template === "none") return { rendered: prompt + text, textOffset: prompt.length, isFramed: true };
+    if (template === "none") {
+      const rendered = prompt + text;
+      return { rendered, textOffsets: [prompt.length, rendered.length], isFramed: true };
+    }
     if (!this.hasChatTemplate) {
       throw new SteerscopeError("InvalidRequest", "This model has no chat template.", {
         remedy: "Use --template none.",
@@ -198,6 +201,7 @@ class FolderTokenizer implements TextTokenizer {
     return {
       ids,
       textStart,
+      textEnd: ids.length,
       pieces: Array.from(ids, (id) => this.#surfaces.piece(id)),
       offsets,
       rendered: text,

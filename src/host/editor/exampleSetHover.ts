@@ -8,6 +8,7 @@ import { valueColumns } from "../../formats/exampleSetLint.ts";
 import type { TokenizedText } from "../../shared/engineContract.ts";
 import { isSteerscopeError } from "../../shared/errors.ts";
 import { formatReadPosition, resolveReadPosition } from "../../shared/readPosition.ts";
+import { hasPrompt } from "../../shared/tokenInput.ts";
 import { commandIds } from "../ids.ts";
 import type { Services } from "../services.ts";
 import { settings } from "../settings.ts";
@@ -46,7 +47,7 @@ export function exampleSetHover({ engine }: Services): vscode.HoverProvider {
         const [oldest] = kept.keys();
         if (kept.size > maximumKept) kept.delete(oldest!);
       }
-      describe(text, tokens, model.name, document.uri);
+      describe(text, tokens, hasPrompt(example), model.name, document.uri);
       return new vscode.Hover(text, range);
     },
   };
@@ -70,14 +71,25 @@ export function exampleSetHover({ engine }: Services): vscode.HoverProvider {
   }
 }
 
-function describe(to: vscode.MarkdownString, tokens: TokenizedText, model: string, uri: vscode.Uri): void {
-  const { ids, textStart, pieces } = tokens;
-  const own = ids.length - textStart;
+function describe(
+  to: vscode.MarkdownString,
+  tokens: TokenizedText,
+  isPrompted: boolean,
+  model: string,
+  uri: vscode.Uri,
+): void {
+  const { ids, textStart, textEnd, pieces } = tokens;
+  const own = textEnd - textStart;
   to.appendText(vscode.l10n.t("{0} tokens, {1} of them the text ({2})", ids.length, own, model));
   to.appendMarkdown("\n\n");
   const position = settings.defaultPosition(uri);
   try {
-    const { start, end } = resolveReadPosition(position, ids.length, textStart);
+    const { start, end } = resolveReadPosition(position, {
+      length: ids.length,
+      textStart,
+      textEnd,
+      hasPrompt: isPrompted,
+    });
     const spelling = formatReadPosition(position);
     to.appendText(
       end - start === 1

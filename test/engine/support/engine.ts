@@ -1,5 +1,6 @@
 /** The real engine in this process, with a cache folder of its own, for tests. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
@@ -15,6 +16,15 @@ import { createLocalEngine } from "../../../src/engine/localEngine.ts";
 export const repository = join(import.meta.dirname, "../../..");
 export const fixtures = join(repository, "test/fixtures");
 export const embeddedModels = join(repository, "models");
+
+/** A bundle of dist/; builds where there is none, as outside `npm test`. */
+export function builtFile(name: string): string {
+  const path = join(repository, "dist", name);
+  if (!existsSync(path)) {
+    execFileSync(process.execPath, [join(repository, "scripts/build.mjs")], { stdio: "ignore" });
+  }
+  return path;
+}
 
 export interface TestEngine {
   readonly engine: AsyncEngine;

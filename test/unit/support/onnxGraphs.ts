@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   ElementType,
+  encodeExternalTensor,
   encodeInt64,
   encodeModel,
   encodeNode,
@@ -35,6 +36,14 @@ export function fixtureOptions(folder: string): PatchOptions {
 export function patchBytes(bytes: Uint8Array, options: PatchOptions): PatchedGraph {
   const source = new MemoryByteSource(bytes);
   return patchGraph(parseOnnx(source), source, options);
+}
+
+/** A model whose only tensor claims to lie at `location`. */
+export function modelWithDataAt(location: string): Uint8Array {
+  const tensor = encodeExternalTensor("w", ElementType.float32, [4], { location, offset: 0, length: 16 });
+  const node = encodeNode({ operator: "Identity", inputs: ["w"], outputs: ["y"] });
+  const graph = { name: "g", nodes: [node], initializers: [tensor], inputs: [], outputs: [] };
+  return encodeModel(graph, { "": 18 }, "test");
 }
 
 const hidden = 8;

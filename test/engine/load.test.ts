@@ -1,0 +1,56 @@
+/** Loading a model stops when the caller has given up, whatever it is busy with, and leaves nothing behind. */
+import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+
+describe("cancelling a load", () => {
+  let test: TestEngine;
+  let root: string;
+  let model: string;
+  beforeAll(() => {
+    test = openTestEngine();
+    root = mkdtempSync(join(tmpdir(), "steerscope-load-"));
+    model = join(root, "model");
+    cpSync(join(fixtures, "decoder-graphs/genai-builder/llama-fp32"), model, { recursive: true });
+    // Sparse, and far more than can be hashed before the next turn of the event loop.
+    truncateSync(join(model, "model.onnx.data"), 256 * 2 ** 20);
+  });
+  afterAll(async () => {
+    await test.dispose();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it.each([
+    ["as it begins", 0],
+    ["before the self-test", 1],
+    ["while the weights are hashed", 2],
+  ])("%s", async (_, step) => {
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const loading = test.call(
+      "load",
+      { model },
+      {
+        signal: stop.signal,
+        onProgress: (progress) => {
+          if (progress.kind !== "step") return;
+          seen.push(progress.done);
+          if (progress.done === step) {
+            setImmediate(() => {
+              stop.abort();
+            });
+          }
+        },
+      },
+    );
+    await expect(loading).rejects.toMatchObject({ kind: "Cancelled" });
+    expect(seen.at(-1)).toBe(step);
+    expect((await test.call("describe", undefined)).model).toBeNull();
+  });
+
+  it("does not stop the next load", async () => {
+    expect(await test.call("load", { model })).toMatchObject({ layers: 3, selfTest: { passed: true } });
+  });
+});
