@@ -303,7 +303,7 @@ const spellings: Record<ExampleLabel, readonly string[]> = {
 };
 
 /** The side that a label means, in the usual spellings. */
-export function readLabel(value: unknown): ExampleLabel | undefined {
+function readLabel(value: unknown): ExampleLabel | undefined {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return undefined;
   const word = String(value).trim().toLowerCase();
   return exampleLabels.find((label) => spellings[label].includes(word));

@@ -11,7 +11,7 @@ import { writeFileSafely } from "./steeringFolder.ts";
 
 export const setExtension = ".jsonl";
 /** The command line reads larger ones. */
-export const maxSetBytes = 32 * 1024 * 1024;
+const maxSetBytes = 32 * 1024 * 1024;
 const maxAttempts = 20;
 
 /** The name of a set: its file's without the ending. */

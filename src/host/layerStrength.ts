@@ -9,7 +9,7 @@ export interface LayerStrength {
 }
 
 /** Strengths beyond it only overflow. */
-export const maxStrength = 1e6;
+const maxStrength = 1e6;
 
 /** Layers and strength, parted by a space. Throws InvalidRequest, also for layers that the file has no vector of. */
 export function parseLayerStrength(text: string, file: Pick<VectorFile, "present">): LayerStrength {

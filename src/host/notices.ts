@@ -9,10 +9,12 @@ export interface NoticeAction {
   readonly run: () => unknown;
 }
 
+/** What fails with EngineCrashed within this time failed by the same crash. */
+const oneCrashMilliseconds = 1000;
+
 export class Notices {
   readonly #log: vscode.LogOutputChannel;
-  /** Errors that are on screen: what fails ten times in a row is said once. */
-  readonly #shown = new Set<string>();
+  #crashShownAt = -Infinity;
 
   constructor(log: vscode.LogOutputChannel) {
     this.#log = log;
@@ -23,21 +25,22 @@ export class Notices {
     if (isSteerscopeError(error, "Cancelled") || error instanceof vscode.CancellationError) return;
     const { kind, message, remedy, detail } = serialiseError(error);
     this.#log.error(`${kind}: ${message}${detail === undefined ? "" : `\n${detail}`}`);
-    // One crash fails every job that waits on the engine, each with words of its own.
-    const key = kind === "EngineCrashed" ? kind : `${kind}: ${message}`;
-    if (this.#shown.has(key)) return;
+    const isCrash = kind === "EngineCrashed";
+    if (isCrash) {
+      // One crash fails every job that waits on the engine. Messages of the same words VS Code replaces by itself.
+      const now = performance.now();
+      if (now - this.#crashShownAt < oneCrashMilliseconds) return;
+      this.#crashShownAt = now;
+    }
     const showLog = {
       title: vscode.l10n.t("Show Log"),
       run: () => {
         this.#log.show(true);
       },
     };
-    const all = [...actions, ...(kind === "EngineCrashed" ? crashActions() : []), showLog];
+    const all = [...actions, ...(isCrash ? crashActions() : []), showLog];
     const sentence = remedy === undefined ? message : `${message} ${remedy}`;
-    this.#shown.add(key);
-    const chosen = await Promise.resolve(
-      vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title)),
-    ).finally(() => this.#shown.delete(key));
+    const chosen = await vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title));
     await this.guard(() => all.find(({ title }) => title === chosen)?.run());
   }
 

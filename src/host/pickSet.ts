@@ -23,7 +23,7 @@ export interface SetItem extends vscode.QuickPickItem {
 }
 
 /** The sets for a quick pick, the active one first. */
-export function setItems(sets: ExampleSets): readonly SetItem[] {
+function setItems(sets: ExampleSets): readonly SetItem[] {
   const active = sets.active();
   const others = sets.all().filter((file) => file !== active);
   return [...(active === undefined ? [] : [active]), ...others].map((file) => ({

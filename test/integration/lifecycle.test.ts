@@ -13,9 +13,10 @@ const title = "Test job";
 const location = vscode.ProgressLocation.Window;
 const hosts: EngineHost[] = [];
 
-async function newHost(): Promise<EngineHost> {
-  const { context, log } = await activate();
-  const host = new EngineHost(context, log);
+async function newHost(log?: vscode.LogOutputChannel): Promise<EngineHost> {
+  const services = await activate();
+  const { context } = services;
+  const host = new EngineHost(context, log ?? services.log);
   hosts.push(host);
   return host;
 }
@@ -135,6 +136,31 @@ describe("engine life cycle", () => {
     await load(host);
     assert.notEqual(host.pid, pid);
     assert.equal(host.state.kind, "ready");
+  });
+
+  it("the log tells starts and ends, a crash as an error", async () => {
+    const lines: string[] = [];
+    const level =
+      (name: string) =>
+      (text: string): void => {
+        lines.push(`${name}: ${text.split("\n")[0]!}`);
+      };
+    const levels = { info: level("info"), warn: level("warn"), error: level("error"), debug: level("debug") };
+    const host = await newHost(levels as unknown as vscode.LogOutputChannel);
+    await load(host);
+    const first = host.pid!;
+    process.kill(first, "SIGKILL");
+    await eventually(() => host.state.kind === "crashed");
+    await load(host);
+    const second = host.pid!;
+    await host.restart();
+    await eventually(() => lines.length === 4);
+    assert.deepEqual(lines, [
+      `info: Engine process ${first} started.`,
+      `error: Engine process ${first}: The engine process ended unexpectedly (signal SIGKILL).`,
+      `info: Engine process ${second} started.`,
+      `info: Engine process ${second} ended, as asked.`,
+    ]);
   });
 
   it("after three crashes nothing starts until it is asked for", async () => {

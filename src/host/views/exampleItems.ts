@@ -44,7 +44,7 @@ export function countOf(file: ExampleSetFile | undefined, label: ExampleLabel): 
 }
 
 /** One line of a text, short enough for a tree or a message. */
-export function previewOf(text: string): string {
+function previewOf(text: string): string {
   // A regular expression over a book would keep the extension host for nothing.
   const start = text
     .slice(0, 4 * maxPreviewCharacters)

@@ -1,6 +1,6 @@
 import type { VectorFile, VectorProvenance } from "../../../src/formats/vectorFile.ts";
 
-export const fixtureLayers = 3;
+const fixtureLayers = 3;
 export const fixtureHidden = 4;
 
 /** A vector file as compute writes it: 3 layers of 4, values that differ by `seed`, changed by `change`. */
