@@ -293,7 +293,8 @@ function examplesIn(value: unknown, side: ExampleLabel | null): FoundExamples | 
     return { examples: [{ label: side, text, ...more }], wasUnlabelled: true, isOwnLine: false };
   }
   const label = readLabel(written);
-  if (label === undefined) return `${JSON.stringify(written).slice(0, 40)} is no side: use positive or negative.`;
+  if (label === undefined)
+    return `${JSON.stringify(written).slice(0, 40)} is no side: use positive or negative.`;
   return { examples: [{ label, text, ...more }], wasUnlabelled: false, isOwnLine: label === written };
 }
 

@@ -3,12 +3,12 @@ import { commandIds, type CommandName } from "./ids.ts";
 import type { Services } from "./services.ts";
 
 /** Registers a command whose failures are shown to the person; its result goes to callers (tests, other extensions). */
-export function registerCommand<A extends readonly unknown[]>(
+export function registerCommand(
   { notices }: Pick<Services, "notices">,
   name: CommandName,
-  body: (...args: A) => unknown,
+  body: (...args: never[]) => unknown,
 ): vscode.Disposable {
   return vscode.commands.registerCommand(commandIds[name], (...args: unknown[]) =>
-    notices.guard(() => body(...(args as unknown as A))),
+    notices.guard(() => body(...(args as never[]))),
   );
 }

@@ -252,7 +252,11 @@ test("starts, log lines and ends are told, a crash apart from an end that was as
   const withoutLog = events.filter(({ kind }) => kind !== "log");
   expect(withoutLog).toMatchObject([
     { kind: "started" },
-    { kind: "ended", crash: { kind: "EngineCrashed" }, processId: (first as { processId: number }).processId },
+    {
+      kind: "ended",
+      crash: { kind: "EngineCrashed" },
+      processId: (first as { processId: number }).processId,
+    },
     { kind: "started", processId: second },
     { kind: "ended", crash: null, processId: second },
   ]);
