@@ -185,6 +185,15 @@ describe("Inspect Selection", () => {
     assert.equal(await hoverAt(editor, 0, 20), "");
   });
 
+  it("stays when its vector's file is written again as it was", async () => {
+    const editor = await openText(text, "touched.txt");
+    await inspect({ vector: "inspected", layer: 3 });
+    const before = services.vectors.get(vector)!.file;
+    await vscode.workspace.fs.writeFile(vector, await vscode.workspace.fs.readFile(vector));
+    await eventually(() => services.vectors.get(vector)?.file !== before);
+    assert.notEqual(await hoverAt(editor, 0, 20), "");
+  });
+
   it("goes when its vector goes", async () => {
     const doomed = await writeTestVector(services, "doomed");
     const editor = await openText(text, "doomed.txt");

@@ -47,7 +47,7 @@ export interface InspectionResult {
 
 interface Inspection {
   readonly document: vscode.TextDocument;
-  readonly entry: VectorEntry;
+  entry: VectorEntry;
   /** null: the layer that the vector is shown at, also when it changes. */
   readonly fixedLayer: number | null;
   /** The examples of a set, wherever they are now; otherwise the regions. */
@@ -70,6 +70,18 @@ export function registerInspection(services: Services): vscode.Disposable {
     vscode.languages.registerHoverProvider("*", {
       provideHover: (document, position) => inspections.hover(document, position),
     }),
+  );
+}
+
+/** A file that was written or touched is read again, into another object: what counts is what it holds. */
+function haveSameVectors(a: VectorEntry, b: VectorEntry): boolean {
+  if (a.file === b.file) return true;
+  if (a.file === null || b.file === null) return false;
+  const [left, right] = [a.file, b.file];
+  return (
+    left.hidden === right.hidden &&
+    left.vectors.length === right.vectors.length &&
+    left.vectors.every((value, index) => value === right.vectors[index])
   );
 }
 
@@ -223,9 +235,12 @@ class Inspections implements vscode.Disposable {
   #onVectorsChange(): void {
     for (const [document, inspection] of [...this.#all]) {
       const entry = this.#services.vectors.get(inspection.entry.uri);
-      if (entry?.file !== inspection.entry.file) this.#drop(document);
-      // The layer may be another one; the projections on all layers are there.
-      else this.#show(inspection);
+      if (entry === undefined || !haveSameVectors(entry, inspection.entry)) this.#drop(document);
+      else {
+        // The layer may be another one; the projections on all layers are there.
+        inspection.entry = entry;
+        this.#show(inspection);
+      }
     }
   }
 
