@@ -39,7 +39,7 @@ const maxFiles = 100;
 export function registerImportExport(services: Services): vscode.Disposable {
   return vscode.Disposable.from(
     registerCommand(services, "importExamples", (clicked?: unknown, selected?: unknown, more?: unknown) =>
-      importFiles(services, clicked, selected, (more ?? {}) as ImportArguments),
+      importFiles(services, clicked, selected, more ?? {}),
     ),
     registerCommand(services, "exportSet", (argument?: unknown, target?: unknown) =>
       exportSet(services, argument, target),
