@@ -22,6 +22,8 @@ export interface EngineClientOptions extends EngineProcessOptions {
   readonly idleMilliseconds?: number;
   /** A cancelled job that goes on for longer than this costs the process; default five seconds. */
   readonly cancelGraceMilliseconds?: number;
+  /** The engine yields to everything else on the machine; default false. */
+  readonly isBackground?: boolean;
   /** Added to the environment of the process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Hears of every process: its start, its log, its end. Must not throw. */
@@ -121,6 +123,7 @@ export class EngineClient {
     if (this.#running?.process.alive === true) return this.#running;
     const engineProcess = new EngineProcess({
       cancelGraceMilliseconds: 5000,
+      isBackground: false,
       env: {},
       ...this.#options,
     });

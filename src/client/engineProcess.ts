@@ -3,6 +3,7 @@
  * its end, or `stop`, every call rejects.
  */
 import { fork, type ChildProcess } from "node:child_process";
+import { constants, setPriority } from "node:os";
 import {
   engineOptionsVariable,
   type EngineAnswer,
@@ -30,6 +31,8 @@ export interface EngineProcessSettings extends EngineProcessOptions {
   readonly enginePath: string;
   /** How long a job may go on after it was cancelled before the process is killed. */
   readonly cancelGraceMilliseconds: number;
+  /** Lets everything else on the machine go first: an editor's windows and typing, while the engine uses all cores. */
+  readonly isBackground: boolean;
   /** Added to the environment of the process. */
   readonly env: Readonly<Record<string, string>>;
   readonly onEvent?: (event: EngineEvent) => void;
@@ -87,6 +90,7 @@ export class EngineProcess {
       env: environment,
     });
     const { pid } = this.#child;
+    if (settings.isBackground && pid !== undefined) lowerPriority(pid);
     onEvent?.({ kind: "started", processId: pid });
     let isReported = false;
     const report = (): void => {
@@ -280,4 +284,13 @@ function crash(code: number | null, signal: string | null, errorOutput: string):
         : "Run this again. If it happens every time, run steerscope doctor.",
     ...(errorOutput === "" ? {} : { detail: errorOutput }),
   });
+}
+
+/** Threads take the priority of the thread that starts them, so this comes before the process has started any. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // The process has ended already, which its own events tell, or the system does not let anybody choose.
+  }
 }

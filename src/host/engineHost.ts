@@ -66,6 +66,8 @@ export class EngineHost implements vscode.Disposable {
   #crash: SteerscopeError | undefined;
   #lastCrash: SteerscopeError | undefined;
   #isBusyShown = false;
+  /** Resolves when the job that was started last has ended. */
+  #turn: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
@@ -150,9 +152,10 @@ export class EngineHost implements vscode.Disposable {
         const text = options.describe?.(event) ?? describeStep(event);
         if (text !== undefined) report(text, fractionOf(event));
       };
-      const work = this.#work(running, () =>
-        body({ engine: this.#start().engine, call: { signal, onProgress }, signal, report }),
-      );
+      const work = this.#work(running, async () => {
+        if (signal.aborted) throw stopped();
+        return body({ engine: this.#start().engine, call: { signal, onProgress }, signal, report });
+      });
       return orAborted(work, signal);
     });
   }
@@ -169,10 +172,12 @@ export class EngineHost implements vscode.Disposable {
     }
   }
 
-  /** Gives the memory of the model back. */
-  async unload(): Promise<void> {
-    if (this.#client !== undefined && this.pid !== undefined) await this.#client.engine.unload();
-    this.#setModel(null);
+  /** Gives the memory of the model back, after the jobs that use it. */
+  unload(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#client !== undefined && this.pid !== undefined) await this.#client.engine.unload();
+      this.#setModel(null);
+    });
   }
 
   /** Model and memory as the engine sees them; null while it does not run, or is too busy to answer soon. */
@@ -228,6 +233,7 @@ export class EngineHost implements vscode.Disposable {
         enginePath: join(this.#context.extensionPath, "dist", "engine.js"),
         embeddedModels: this.embeddedModels,
         cacheFolder: this.cacheFolder,
+        isBackground: true,
         ...processSettings(),
         onEvent: (event) => {
           this.#onEngineEvent(client, event);
@@ -241,11 +247,21 @@ export class EngineHost implements vscode.Disposable {
   /** The job counts as running until its body has ended, which may be later than its caller was told of a stop. */
   async #work<T>(running: RunningJob, body: () => Promise<T>): Promise<T> {
     try {
-      return await body();
+      return await this.#inTurn(body);
     } finally {
       this.#jobs.delete(running);
       this.#publish();
     }
+  }
+
+  /**
+   * Whole jobs follow each other, not only their calls: between the load of one and its next call, another job could
+   * load another model.
+   */
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(body);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   #onEngineEvent(client: EngineClient, event: EngineEvent): void {
@@ -318,13 +334,17 @@ function processSettings(): Required<EngineClientChanges> {
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
-      reject(new SteerscopeError("Cancelled", vscode.l10n.t("Stopped.")));
+      reject(stopped());
     };
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => {
       signal.removeEventListener("abort", abort);
     });
   });
+}
+
+function stopped(): SteerscopeError {
+  return new SteerscopeError("Cancelled", vscode.l10n.t("Stopped."));
 }
 
 function withLine(text: string | undefined): string {

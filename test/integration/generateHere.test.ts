@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import type { GeneratedText } from "../../src/host/commands/generateHere.ts";
 import type { Services } from "../../src/host/services.ts";
+import { greedySampling, type Completion, type Steering } from "../../src/shared/engineContract.ts";
 import {
   activate,
   closeEverything,
@@ -11,14 +12,29 @@ import {
   writeTestVector,
 } from "./support/editors.ts";
 
+const maxTokens = 12;
 const opening = "Once upon a time, there was a little girl named Lily.";
 
 async function generate(options: object = {}): Promise<GeneratedText | undefined> {
   return vscode.commands.executeCommand("steering.generateHere", {
-    maxTokens: 12,
+    maxTokens,
     temperature: 0,
     ...options,
   });
+}
+
+/** What the engine itself writes after the opening. */
+async function continued(
+  services: Services,
+  variants: readonly (Steering | null)[],
+): Promise<readonly Completion[]> {
+  const { completions } = await services.engine.run({ title: "test" }, (job) =>
+    job.engine.generate(
+      { input: { text: opening }, template: "none", variants, sampling: { ...greedySampling, maxTokens } },
+      job.call,
+    ),
+  );
+  return completions;
 }
 
 function atEnd(editor: vscode.TextEditor): void {
@@ -42,28 +58,9 @@ describe("Generate Here", () => {
     editor.selection = new vscode.Selection(cursor, cursor);
     const result = await generate();
     assert.ok(result);
-    const { completions } = await services.engine.run({ title: "test" }, (job) =>
-      job.engine.generate(
-        {
-          input: { text: opening },
-          template: "none",
-          variants: [null],
-          sampling: {
-            maxTokens: 12,
-            temperature: 0,
-            topK: 0,
-            topP: 1,
-            minP: 0,
-            repetitionPenalty: 1,
-            seed: 0,
-            stop: [],
-          },
-        },
-        job.call,
-      ),
-    );
-    assert.equal(result.text, completions[0]!.text);
-    assert.deepEqual(result.ids, Array.from(completions[0]!.ids));
+    const [expected] = await continued(services, [null]);
+    assert.equal(result.text, expected!.text);
+    assert.deepEqual(result.ids, Array.from(expected!.ids));
     assert.equal(result.recipe, "");
     assert.equal(editor.document.getText(), `${opening}${result.text}\nThe rest.`);
   });
@@ -104,32 +101,11 @@ describe("Generate Here", () => {
       const result = await generate();
       assert.equal(result!.recipe, '2*"steers here"@3 scope:after-prompt');
       const { hidden, values } = testVectors();
-      const { completions } = await services.engine.run({ title: "test" }, (job) =>
-        job.engine.generate(
-          {
-            input: { text: opening },
-            template: "none",
-            variants: [
-              null,
-              {
-                terms: [{ layer: 3, vector: values.slice(3 * hidden, 4 * hidden), strength: 2 }],
-                scope: "after-prompt",
-              },
-            ],
-            sampling: {
-              maxTokens: 12,
-              temperature: 0,
-              topK: 0,
-              topP: 1,
-              minP: 0,
-              repetitionPenalty: 1,
-              seed: 0,
-              stop: [],
-            },
-          },
-          job.call,
-        ),
-      );
+      const vector = values.slice(3 * hidden, 4 * hidden);
+      const completions = await continued(services, [
+        null,
+        { terms: [{ layer: 3, vector, strength: 2 }], scope: "after-prompt" },
+      ]);
       assert.notEqual(completions[0]!.text, completions[1]!.text);
       assert.equal(result!.text, completions[1]!.text);
     } finally {

@@ -1,6 +1,6 @@
 /** The engine's life in the editor. Hosts of their own, so that no other test meets a crash made here. */
 import assert from "node:assert/strict";
-import { homedir } from "node:os";
+import { getPriority, homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { EngineHost, type EngineState, type Job } from "../../src/host/engineHost.ts";
@@ -123,6 +123,35 @@ describe("engine life cycle", () => {
     assert.ok(states.some((state) => state.kind === "busy" && state.waiting === 1));
   });
 
+  it("a job keeps the engine between its calls, and one that is stopped while it waits never begins", async () => {
+    const host = await newHost();
+    let leave = (): void => undefined;
+    const stay = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const order: string[] = [];
+    const first = host.run({ title: "First", location }, async () => {
+      order.push("first begins");
+      await stay;
+      order.push("first ends");
+    });
+    const second = host.run({ title: "Second", location }, () => {
+      order.push("second");
+      return Promise.resolve();
+    });
+    await eventually(() => order.length > 0);
+    host.stopJobs();
+    const third = host.run({ title: "Third", location }, () => {
+      order.push("third");
+      return Promise.resolve();
+    });
+    await assert.rejects(first, { kind: "Cancelled" });
+    await assert.rejects(second, { kind: "Cancelled" });
+    leave();
+    await third;
+    assert.deepEqual(order, ["first begins", "first ends", "third"]);
+  });
+
   it("a crash costs the running jobs, and the next one starts another process", async () => {
     const host = await newHost();
     const { begun, ended } = startLongJob(host);
@@ -195,6 +224,12 @@ describe("engine life cycle", () => {
     assert.equal(host.model?.name, "stories15m");
   });
 
+  it("yields to the rest of the machine", async () => {
+    const host = await newHost();
+    await load(host);
+    assert.ok(getPriority(host.pid) > getPriority(process.pid));
+  });
+
   it("the next process has the threads and the cache limit of the settings", async () => {
     const host = await newHost();
     await load(host);
@@ -223,16 +258,19 @@ describe("engine life cycle", () => {
     assert.equal(host.state.kind, "busy", "the job ended before the measurement did");
     host.stopJobs();
     await assert.rejects(ended, { kind: "Cancelled" });
+    const told = ({ median, most, worst }: typeof idle): string =>
+      [median, most, worst].map((time) => time.toFixed(1)).join(" / ");
     console.log(
-      `        a command's answer in ms, median / worst: idle ${idle.median.toFixed(2)} / ${idle.worst.toFixed(1)}, engine busy ${busy.median.toFixed(2)} / ${busy.worst.toFixed(1)}`,
+      `        a command's answer in ms, median / 95 % / worst: idle ${told(idle)}, engine busy ${told(busy)}`,
     );
-    assert.ok(busy.median <= 5 * idle.median, `${busy.median} ms against ${idle.median} ms`);
-    assert.ok(busy.worst <= 50 + 5 * idle.worst, `${busy.worst} ms against ${idle.worst} ms`);
+    assert.ok(busy.median <= 5 * idle.median, `median ${busy.median} ms against ${idle.median} ms`);
+    // Not the worst one: on a machine that others use too, a single answer may be late for reasons of its own.
+    assert.ok(busy.most <= 50 + idle.most, `95 % within ${busy.most} ms against ${idle.most} ms`);
   });
 });
 
 /** Times, in milliseconds, of commands that go to the window and back. */
-async function roundTrips(count: number): Promise<{ median: number; worst: number }> {
+async function roundTrips(count: number): Promise<{ median: number; most: number; worst: number }> {
   const times: number[] = [];
   for (let index = 0; index < count; index++) {
     const started = performance.now();
@@ -241,7 +279,7 @@ async function roundTrips(count: number): Promise<{ median: number; worst: numbe
     await sleep(2);
   }
   times.sort((a, b) => a - b);
-  return { median: times[count >> 1]!, worst: times.at(-1)! };
+  return { median: times[count >> 1]!, most: times[Math.floor(count * 0.95)]!, worst: times.at(-1)! };
 }
 
 describe("engine commands", () => {
