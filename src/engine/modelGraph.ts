@@ -16,6 +16,7 @@ import { readFolderConfig, type ModelFolder, type OnnxFile, type SafetensorsFile
 import { parseOnnx, type OnnxModel } from "./onnx/model.ts";
 import { checkSteerable, patchGraph, type PatchedGraph } from "./onnx/patch.ts";
 import { relocateWeights } from "./onnx/relocate.ts";
+import { separateHead, type HeadRows } from "./onnx/separateHead.ts";
 import { MemoryByteSource } from "./onnx/wire.ts";
 import { locateWeightFiles } from "./weightFiles.ts";
 
@@ -25,8 +26,10 @@ export interface ModelGraph {
   readonly config: ModelConfig;
   /** Its `bytes` name the files of weights as the folder does: the same wherever the model was put. */
   readonly graph: PatchedGraph;
-  /** The graph for onnxruntime, which names them relative to `weightsFolder` and without links. */
+  /** The graph for onnxruntime, which names them relative to `weightsFolder` and without links; without the output head where `head` has it. */
   readonly bytes: Uint8Array;
+  /** The output head as a graph of its own: from `rows`, an output of `bytes`, to the logits. Null: it is in `bytes`. */
+  readonly head: { readonly bytes: Uint8Array; readonly rows: HeadRows } | null;
   readonly weightsFolder: string;
   /** Every file that weights come from, absolute. */
   readonly files: readonly string[];
@@ -100,12 +103,19 @@ function readCheckpoint(folder: string, { files }: SafetensorsFiles): ModelGraph
 }
 
 function placed(
-  { bytes }: PatchedGraph,
+  { bytes, headRows, logits }: PatchedGraph,
   folder: string,
   names: readonly string[],
-): Pick<ModelGraph, "bytes" | "weightsFolder" | "files"> {
+): Pick<ModelGraph, "bytes" | "head" | "weightsFolder" | "files"> {
   const { folder: weightsFolder, paths: files, locations } = locateWeightFiles(folder, names);
-  return { bytes: relocateWeights(bytes, locations), weightsFolder, files };
+  const relocated = relocateWeights(bytes, locations);
+  const parts = headRows && separateHead(relocated, headRows, logits.name);
+  return {
+    bytes: parts?.body ?? relocated,
+    head: parts && { bytes: parts.head, rows: headRows },
+    weightsFolder,
+    files,
+  };
 }
 
 /** `paths`: in the order of `leastBytes`, which has them by their names in the model. */

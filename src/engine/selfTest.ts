@@ -6,7 +6,7 @@
 import type { SelfTestCheck, SelfTestReport } from "../shared/engineContract.ts";
 import { throwIfCancelled } from "./asyncEngine.ts";
 import { identityPools } from "./pools.ts";
-import type { ForwardResult, ModelSession, RowSteering } from "./session.ts";
+import type { ForwardResult, ForwardStep, ModelSession, RowSteering } from "./session.ts";
 
 const testTokens = 8;
 
@@ -146,8 +146,13 @@ async function run(
     keepCache: false,
     steering: steering && { offsets: steering.offsets, mask: maskOf(steering.on, tokens) },
     pool: { weights: identityPools(batch, tokens), count: tokens },
-    logitRows: Int32Array.from({ length: batch * tokens }, (_, row) => row),
+    ...logitRows(session, batch * tokens),
   });
+}
+
+/** Only where the output head is in the graph that was changed; one of its own is checked when it is first needed. */
+function logitRows(session: ModelSession, rows: number): Pick<ForwardStep, "logitRows"> {
+  return session.model.head === null ? { logitRows: Int32Array.from({ length: rows }, (_, row) => row) } : {};
 }
 
 function maskOf(on: readonly number[], tokens: number): Float32Array {
@@ -243,7 +248,7 @@ async function decodeDeviation(
     keepCache: false,
     steering: { offsets, mask: Float32Array.of(1) },
     pool: { weights: Float32Array.of(1), count: 1 },
-    logitRows: Int32Array.of(0),
+    ...logitRows(session, 1),
   });
   const { hidden } = session;
   let worst = 0;

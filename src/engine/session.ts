@@ -9,6 +9,7 @@ import { newRowsOutput } from "./build/decoderGraph.ts";
 import { appendRows, emptyCache, type KvCache } from "./kvCache.ts";
 import { readModelFolder } from "./modelFolder.ts";
 import { readModelGraph, type ModelGraph } from "./modelGraph.ts";
+import { ElementType } from "./onnx/encode.ts";
 import { graphNames, type PatchedGraph } from "./onnx/patch.ts";
 
 export interface SessionOptions {
@@ -64,12 +65,16 @@ const maskedBias = -1e9;
 export class ModelSession {
   readonly model: ModelGraph;
   readonly #session: InferenceSession;
+  readonly #options: SessionOptions;
+  /** Made when logits are wanted for the first time. */
+  #head: Promise<InferenceSession> | undefined;
   readonly #noSteering: Tensor;
   readonly #noDirections: Tensor;
 
-  private constructor(model: ModelGraph, session: InferenceSession) {
+  private constructor(model: ModelGraph, session: InferenceSession, options: SessionOptions) {
     this.model = model;
     this.#session = session;
+    this.#options = options;
     const { layers, hidden } = this;
     this.#noSteering = new Tensor("float32", new Float32Array(layers * hidden), [layers, 1, hidden]);
     this.#noDirections = new Tensor("float32", new Float32Array(0), [layers + 1, hidden, 0]);
@@ -78,34 +83,14 @@ export class ModelSession {
   /** Loads a model folder. Throws ModelNotFound, ModelCorrupt, ModelUnsupported or OutOfMemory. */
   static async open(reference: string, options: SessionOptions): Promise<ModelSession> {
     const model = readModelGraph(readModelFolder(reference));
-    let session: InferenceSession;
-    try {
-      session = await InferenceSession.create(model.bytes, {
-        executionProviders: ["cpu"],
-        intraOpNumThreads: options.threads,
-        graphOptimizationLevel: "all",
-        // Plans memory for shapes it saw; ours change with every run, and the plans only add up.
-        enableMemPattern: false,
-        // Warnings are about initialisers that our patch leaves unused; errors come as exceptions.
-        logSeverityLevel: 4,
-        extra: {
-          session: {
-            // An idle editor must not burn cores: threads stop spinning when a run ends.
-            force_spinning_stop: "1",
-            model_external_initializers_file_folder_path: model.weightsFolder,
-          },
-        },
-      });
-    } catch (error) {
-      throw loadError(error);
-    }
+    const session = await createSession(model.bytes, model, options);
     try {
       checkInputs(session, model.graph);
     } catch (error) {
       await session.release();
       throw error;
     }
-    return new ModelSession(model, session);
+    return new ModelSession(model, session, options);
   }
 
   get layers(): number {
@@ -148,17 +133,63 @@ export class ModelSession {
     const outputs = await this.#session.run(feeds, fetches).catch((error: unknown) => {
       throw runError(error);
     });
-    const { logits } = this.model.graph;
     return {
       pooled: step.pool ? float32Of(outputs[graphNames.readOut]) : nothing,
       projections: step.directions ? float32Of(outputs[graphNames.projections]) : nothing,
-      logits: step.logitRows ? float32Of(outputs[logits.name]) : nothing,
+      logits: step.logitRows ? await this.#logits(outputs) : nothing,
       cache: step.keepCache ? this.#nextCache(cache, tokens, outputs) : null,
     };
   }
 
   async release(): Promise<void> {
     await this.#session.release();
+    await (await this.#head?.catch(() => undefined))?.release();
+  }
+
+  async #logits(outputs: InferenceSession.OnnxValueMapType): Promise<Float32Array> {
+    const { head, graph } = this.model;
+    if (head === null) return float32Of(outputs[graph.logits.name]);
+    this.#head ??= this.#openHead(head.bytes).catch((error: unknown) => {
+      // Memory may be free again at the next try.
+      this.#head = undefined;
+      throw error;
+    });
+    return this.#runHead(await this.#head, outputs[head.rows.name]!);
+  }
+
+  /** The self-test has not seen these weights: rows of zeros show a number among them that is none. */
+  async #openHead(bytes: Uint8Array): Promise<InferenceSession> {
+    const session = await createSession(bytes, this.model, this.#options);
+    const logits = await this.#runHead(session, this.#zeroRow()).catch(async (error: unknown) => {
+      await session.release();
+      throw error;
+    });
+    if (logits.every(Number.isFinite)) return session;
+    await session.release();
+    throw new SteerscopeError(
+      "SelfTestFailed",
+      "The output head of this model holds numbers that are not finite.",
+      {
+        remedy: "Download or export the model again.",
+      },
+    );
+  }
+
+  #zeroRow(): Tensor {
+    const { hidden } = this;
+    const { isMatrix, elementType } = this.model.head!.rows;
+    const shape = isMatrix ? [1, hidden] : [1, 1, hidden];
+    return elementType === ElementType.float16
+      ? new Tensor("float16", new Uint16Array(hidden), shape)
+      : new Tensor("float32", new Float32Array(hidden), shape);
+  }
+
+  async #runHead(session: InferenceSession, rows: Tensor): Promise<Float32Array> {
+    const { head, graph } = this.model;
+    const outputs = await session.run({ [head!.rows.name]: rows }).catch((error: unknown) => {
+      throw runError(error);
+    });
+    return float32Of(outputs[graph.logits.name]);
   }
 
   #feeds(step: ForwardStep, cache: KvCache): Record<string, Tensor> {
@@ -217,7 +248,7 @@ export class ModelSession {
     const fetches: Record<string, Tensor | null> = {};
     if (step.pool) fetches[graphNames.readOut] = null;
     if (step.directions) fetches[graphNames.projections] = null;
-    if (step.logitRows) fetches[this.model.graph.logits.name] = null;
+    if (step.logitRows) fetches[this.model.head?.rows.name ?? this.model.graph.logits.name] = null;
     if (step.keepCache) {
       for (const { input, output } of this.model.graph.cache) {
         if (this.model.cacheKind === "rows") fetches[newRowsOutput(input)] = null;
@@ -237,6 +268,33 @@ export class ModelSession {
     if (this.hasFixedCache) return { ...cache, length };
     const tensors = new Map(this.model.graph.cache.map((spec) => [spec.input, outputs[spec.output]!]));
     return { batch: cache.batch, length, capacity: length, tensors };
+  }
+}
+
+async function createSession(
+  bytes: Uint8Array,
+  { weightsFolder }: ModelGraph,
+  { threads }: SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: threads,
+      graphOptimizationLevel: "all",
+      // Plans memory for shapes it saw; ours change with every run, and the plans only add up.
+      enableMemPattern: false,
+      // Warnings are about initialisers that our patch leaves unused; errors come as exceptions.
+      logSeverityLevel: 4,
+      extra: {
+        session: {
+          // An idle editor must not burn cores: threads stop spinning when a run ends.
+          force_spinning_stop: "1",
+          model_external_initializers_file_folder_path: weightsFolder,
+        },
+      },
+    });
+  } catch (error) {
+    throw loadError(error);
   }
 }
 

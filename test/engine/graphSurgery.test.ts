@@ -88,6 +88,10 @@ describe.each(folders)("%s", (name) => {
   const whole = (more: Omit<RawStep, "ids"> = {}): Promise<Outputs> =>
     session.run({ ids: [ids], logitRows: everyRow, pool: readAll(1, tokens), ...more });
 
+  it("has an output head of its own, unless its branches have one each", () => {
+    expect(session.hasSeparateHead).toBe(name !== "variants/llama-merged");
+  });
+
   it("gives the stock graph's logits when nothing is steered", async () => {
     const actual = logits(await whole());
     if (stockFails.includes(name)) {

@@ -25,6 +25,7 @@ import {
 import { findResidualStream, type ExpectedShape, type ResidualStream } from "./residual.ts";
 import { ModelRewriter, type EditedNode, type GraphEdit } from "./rewrite.ts";
 import { GraphScope } from "./scope.ts";
+import type { HeadRows } from "./separateHead.ts";
 import type { ByteSource } from "./wire.ts";
 
 export { graphNames, type CacheTensor };
@@ -51,6 +52,8 @@ export interface PatchedGraph {
   readonly groupQueryAttention: boolean;
   /** [1, rows, vocabulary] */
   readonly logits: { readonly name: string; readonly elementType: FloatType };
+  /** Where the output head may be cut off; null in a merged decoder, which has one in each branch. */
+  readonly headRows: HeadRows | null;
   /** `numLogitsToKeep` must be fed 0 (all): which rows come out is for `logit_rows` to say. */
   readonly inputs: DecoderInputs;
   /** By name of the input. */
@@ -103,6 +106,7 @@ export function patchGraph(model: OnnxModel, source: ByteSource, options: PatchO
     cache: ends.cache,
     groupQueryAttention: decoder.groupQueryAttention,
     logits: ends.logits,
+    headRows: decoder.headRows,
     inputs: ends.inputs,
     integerTypes: ends.integerTypes,
     externalFiles: model.externalFiles,
@@ -142,6 +146,7 @@ interface Decoder {
   readonly isMerged: boolean;
   readonly elementType: number;
   readonly groupQueryAttention: boolean;
+  readonly headRows: HeadRows | null;
   write(shape: InstrumentShape): Pick<GraphEdit, "nodes" | "initializers">;
 }
 
@@ -158,13 +163,19 @@ function findDecoder(scope: GraphScope, ends: DecoderInterface, expected: Expect
     },
     expected,
   );
+  const steered = steeredType([stream]);
   return {
     isMerged: false,
-    elementType: steeredType([stream]),
+    elementType: steered,
     groupQueryAttention: usesGroupQueryAttention(
       scope,
       ends.cache.map((c) => c.output),
     ),
+    headRows: {
+      name: stream.head.input,
+      elementType: scope.elementType(stream.head.input) || steered,
+      isMatrix: stream.head.takesMatrix,
+    },
     write: (shape) => instrument(scope, stream, shape, ""),
   };
 }
@@ -199,6 +210,7 @@ function mergedDecoder(
     groupQueryAttention: branches.every(({ branch, cacheOutputs }) =>
       usesGroupQueryAttention(branch, cacheOutputs),
     ),
+    headRows: null,
     write(shape) {
       const edits = branches.map(({ attribute, graph, branch, stream, logits }): [string, GraphEdit] => {
         const { readOut, projections, ...edit } = instrument(branch, stream, shape, `${attribute}.`);

@@ -5,6 +5,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { FileByteSource } from "../../../src/engine/fileByteSource.ts";
 import { parseOnnx } from "../../../src/engine/onnx/model.ts";
 import { graphNames, patchGraph, type PatchedGraph } from "../../../src/engine/onnx/patch.ts";
+import { separateHead } from "../../../src/engine/onnx/separateHead.ts";
 
 export type Outputs = InferenceSession.OnnxValueMapType;
 
@@ -69,33 +70,49 @@ export class RawSession {
   readonly graph: PatchedGraph;
   readonly shape: FixtureShape;
   readonly #session: InferenceSession;
+  /** The output head, where it can stand alone; then the logits come from there, as in the product. */
+  readonly #head: InferenceSession | null;
   readonly #stock: InferenceSession | null;
 
   private constructor(
     graph: PatchedGraph,
     shape: FixtureShape,
     session: InferenceSession,
+    head: InferenceSession | null,
     stock: InferenceSession | null,
   ) {
     this.graph = graph;
     this.shape = shape;
     this.#session = session;
+    this.#head = head;
     this.#stock = stock;
   }
 
   static async open(folder: string, { withStock = true } = {}): Promise<RawSession> {
     const shape = fixtureShape(folder);
     const graph = patchFixture(folder, shape);
-    const session = await InferenceSession.create(graph.bytes, {
-      ...quiet,
-      extra: { session: { model_external_initializers_file_folder_path: folder } },
-    });
+    const parts = graph.headRows && separateHead(graph.bytes, graph.headRows, graph.logits.name);
+    const create = (bytes: Uint8Array): Promise<InferenceSession> =>
+      InferenceSession.create(bytes, {
+        ...quiet,
+        extra: { session: { model_external_initializers_file_folder_path: folder } },
+      });
+    const session = await create(parts?.body ?? graph.bytes);
+    const head = parts && (await create(parts.head));
     const stock = withStock ? await InferenceSession.create(join(folder, "model.onnx"), quiet) : null;
-    return new RawSession(graph, shape, session, stock);
+    return new RawSession(graph, shape, session, head, stock);
   }
 
   async run(step: RawStep): Promise<Outputs> {
-    return this.#session.run({ ...this.#stockFeeds(step), ...this.#ownFeeds(step) });
+    const outputs = await this.#session.run({ ...this.#stockFeeds(step), ...this.#ownFeeds(step) });
+    if (this.#head === null) return outputs;
+    const { name } = this.graph.headRows!;
+    return { ...outputs, ...(await this.#head.run({ [name]: outputs[name]! })) };
+  }
+
+  /** Whether the output head is a graph of its own. */
+  get hasSeparateHead(): boolean {
+    return this.#head !== null;
   }
 
   /** The unpatched graph on the same tokens. */
@@ -110,6 +127,7 @@ export class RawSession {
 
   async release(): Promise<void> {
     await this.#session.release();
+    await this.#head?.release();
     await this.#stock?.release();
   }
 
