@@ -9,17 +9,10 @@
  *   --press Control+A   --type text  --click "visible text"   --right-click "visible text"   --hover "visible text"
  *   --wait milliseconds              --shot OTHER.png
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { launchChromium } from "./chromium.mjs";
-import { ensureInstalled, root } from "./install.mjs";
-import { copySampleWorkspace } from "./sample-workspace.mjs";
-import { stageExtension } from "./test-bundles.mjs";
-import { ensureVscodeHost } from "./vscode-host.mjs";
-import { startServer } from "./vscode-server.mjs";
-import { openContainer, openFile, openWorkbench, runCommand, themes } from "./workbench.mjs";
+import { openExtensionWindow } from "./extension-window.mjs";
+import { openContainer, openFile, runCommand, themes } from "./workbench.mjs";
 
 const steps = {
   command: runCommand,
@@ -50,29 +43,14 @@ if (output === undefined || !(values.theme in themes)) {
   console.error("Usage: node scripts/look.mjs OUT.png [--theme dark|light|hc|hcl] [step ...]");
   process.exit(2);
 }
-ensureInstalled();
-if (!ensureVscodeHost()) process.exit(1);
 
-mkdirSync(join(root, ".cache"), { recursive: true });
-const folder = mkdtempSync(join(root, ".cache/look-"));
-const ownWorkspace = mkdtempSync(join(tmpdir(), "steerscope-workspace-"));
-process.once("exit", () => {
-  for (const path of [folder, ownWorkspace]) rmSync(path, { recursive: true, force: true });
+const { page, close } = await openExtensionWindow({
+  size: values.size.split("x").map(Number),
+  ...(values.vsix === undefined ? {} : { vsix: resolve(values.vsix) }),
+  ...(values.workspace === undefined ? {} : { workspace: resolve(values.workspace) }),
+  server: { settings: { "workbench.colorTheme": themes[values.theme] } },
 });
-copySampleWorkspace(ownWorkspace);
-const isDevelopment = values.vsix === undefined;
-if (isDevelopment && !stageExtension(folder)) process.exit(1);
-const server = await startServer({
-  settings: { "workbench.colorTheme": themes[values.theme] },
-  ...(isDevelopment ? {} : { vsix: resolve(values.vsix) }),
-});
-const browser = await launchChromium();
 try {
-  const page = await openWorkbench(browser, server, {
-    workspace: values.workspace === undefined ? ownWorkspace : resolve(values.workspace),
-    ...(isDevelopment ? { extension: folder } : {}),
-    size: values.size.split("x").map(Number),
-  });
   try {
     for (const { kind, name, value } of tokens) {
       if (kind === "option" && name in steps) await steps[name](page, value);
@@ -85,6 +63,5 @@ try {
   await page.screenshot({ path: resolve(output) });
   console.log(resolve(output));
 } finally {
-  await browser.close();
-  await server.stop();
+  await close();
 }
