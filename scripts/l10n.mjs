@@ -1,7 +1,7 @@
 /**
  * node scripts/l10n.mjs --check | --list | --missing
  *
- * The texts of the extension and their translations. --check fails where a text of src/host has no translation or a
+ * The texts of the extension and their translations. --check fails where a text of src/host or src/formats has no translation or a
  * translation no text, where placeholders differ, and where package.json and package.nls*.json do not fit each other. --list prints
  * every text of src/host; --missing prints those without translation as JSON, to be filled in.
  */
@@ -26,9 +26,11 @@ function readJson(path) {
 function hostTexts() {
   const texts = new Set(schemaTexts);
   const unreadable = [];
-  const files = readdirSync(join(root, "src/host"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => `src/host/${file.replaceAll("\\", "/")}`);
+  const files = ["src/host", "src/formats"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => `${folder}/${file.replaceAll("\\", "/")}`),
+  );
   for (const file of ["src/extension.ts", ...files]) {
     const source = ts.createSourceFile(
       file,

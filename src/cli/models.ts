@@ -13,6 +13,7 @@ import type { CatalogueModel } from "../formats/modelCatalogue.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { usageError } from "./arguments.ts";
 import type { Command, CommandResult, Run } from "./command.ts";
+import { requestThroughProxy } from "./proxiedRequest.ts";
 import { printable, size, table } from "./text.ts";
 
 export const modelsCommand: Command = {
@@ -34,6 +35,7 @@ export const modelsCommand: Command = {
   notes: [
     "A folder with a model can be named in the place of an id everywhere.",
     "A download that was stopped goes on where it has stopped. Models that ask for an access token get the one in $HF_TOKEN; accept their licence on the hub first.",
+    "Downloads go through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, in either case.",
   ],
   prepare(values) {
     const [verb, name, ...more] = values.positionals;
@@ -86,6 +88,7 @@ async function download(
   const hub: HubOptions = {
     endpoint: hubEndpoint(endpoint, environment),
     token: token === "" ? undefined : token,
+    startRequest: requestThroughProxy,
   };
   const plan = await choosePlan(reference, known, weights, hub, signal);
   const { repository, commit, licence, page } = plan.model;

@@ -225,7 +225,10 @@ async function greet(engineProcess: EngineProcess): Promise<void> {
       const mismatch = new SteerscopeError(
         "EngineMismatch",
         `The engine speaks version ${info?.contractVersion ?? "unknown"} of the contract, this program version ${engineContractVersion}.`,
-        { remedy: "Program and engine come from different installations: install the program again." },
+        {
+          remedy:
+            "It was updated while it ran: reload the window, or start the command again. If that does not help, install it again.",
+        },
       );
       engineProcess.stop(mismatch);
       throw mismatch;

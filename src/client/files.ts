@@ -1,6 +1,18 @@
 /** Files of the user: read with bounds, written so that a crash or a full disk leaves the old file or the new one. */
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, open, realpath, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import {
+  access,
+  constants,
+  link,
+  mkdir,
+  open,
+  realpath,
+  rename,
+  stat,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { isSteerscopeError, SteerscopeError } from "../shared/errors.ts";
 
@@ -26,20 +38,27 @@ export async function readFileBounded(path: string, maxBytes: number): Promise<U
   }
 }
 
+/** What may stop a write when all is prepared. */
+export interface WriteGuard {
+  readonly isWanted: () => Promise<boolean>;
+  /** Asked last of all; what takes long belongs into the other. */
+  readonly isStillWanted: () => boolean;
+}
+
 /**
  * Writes `data` under a temporary name beside `path`, flushes it and renames it into place; its folder is made as
- * `checkWritable` makes it. Devices and pipes are written to as they are. `isStillWanted` is asked just before the renaming;
+ * `checkWritable` makes it. Devices and pipes are written to as they are. `guard` is asked before the renaming;
  * false leaves everything as it was. Returns whether the file was written. Throws FileUnwritable; the old file is then
  * untouched.
  */
 export async function writeFileAtomically(
   path: string,
   data: Uint8Array | string,
-  isStillWanted?: () => Promise<boolean>,
+  guard?: WriteGuard,
 ): Promise<boolean> {
   // Renaming onto a symbolic link would replace the link.
   const target = await realpath(path).catch(() => resolve(path));
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryName(target);
   try {
     await makeLastFolder(dirname(target));
     const existing = await stat(target).catch(() => null);
@@ -47,24 +66,62 @@ export async function writeFileAtomically(
       await writeFile(target, data);
       return true;
     }
-    const handle = await open(temporary, "wx", existing?.mode ?? 0o666);
-    try {
-      await handle.writeFile(data);
-      await handle.sync();
-    } finally {
-      await handle.close();
+    await writeFlushed(temporary, data, existing?.mode ?? 0o666);
+    if (guard === undefined) await rename(temporary, target);
+    else {
+      if (!(await guard.isWanted()) || !guard.isStillWanted()) {
+        await unlink(temporary);
+        return false;
+      }
+      // At once: what others write between the last look and the renaming would be lost.
+      renameSync(temporary, target);
     }
-    if (isStillWanted !== undefined && !(await isStillWanted())) {
-      await unlink(temporary);
-      return false;
-    }
-    await rename(temporary, target);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw unwritable(path, error);
   }
   await flushFolder(dirname(target));
   return true;
+}
+
+/**
+ * As `writeFileAtomically` for a file that must not exist yet: of several processes that write it at once, one does. False:
+ * there is one of that name. Its folder must exist. Throws FileUnwritable.
+ */
+export async function writeNewFileAtomically(path: string, data: Uint8Array | string): Promise<boolean> {
+  const target = resolve(path);
+  const temporary = temporaryName(target);
+  try {
+    await writeFlushed(temporary, data, 0o666);
+    try {
+      // A second name of the same file, which unlike renaming fails where the name is taken.
+      await link(temporary, target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST" || (await isPresent(target))) return false;
+      // Some file systems know no second names.
+      await rename(temporary, target);
+    }
+  } catch (error) {
+    throw unwritable(path, error);
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
+  await flushFolder(dirname(target));
+  return true;
+}
+
+function temporaryName(target: string): string {
+  return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
+async function writeFlushed(path: string, data: Uint8Array | string, mode: number): Promise<void> {
+  const handle = await open(path, "wx", mode);
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

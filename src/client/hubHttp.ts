@@ -3,9 +3,24 @@
  * long. Nothing is retried here.
  */
 // The names without "node:" are the ones that VS Code replaces in extensions, to apply its proxy and certificate settings.
-import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "http";
+import {
+  request as requestHttp,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "http";
 import { request as requestHttps } from "https";
 import { SteerscopeError } from "../shared/errors.ts";
+
+/** Starts a GET request, which the caller ends; `signal` ends what must be opened before there is a connection to the hub. */
+export type StartRequest = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => ClientRequest;
+
+export const requestDirectly: StartRequest = (url, headers) =>
+  (url.protocol === "https:" ? requestHttps : requestHttp)(url, { headers });
 
 export interface HubOptions {
   /** Address of the hub, without a slash at its end. */
@@ -15,6 +30,8 @@ export interface HubOptions {
   readonly stallMilliseconds?: number;
   /** Wait before the second attempt; it doubles with each further one. */
   readonly backOffMilliseconds?: number;
+  /** Default: without a proxy, except for what VS Code puts in between. */
+  readonly startRequest?: StartRequest;
 }
 
 export interface HubAnswer {
@@ -127,33 +144,44 @@ function getOnce(
     }
     const failed = (error: Error): Error =>
       signal.aborted ? stopped() : new TransientError(`${printableAddress(url)}: ${error.message}`);
-    const request = (url.protocol === "https:" ? requestHttps : requestHttp)(url, {
-      headers: {
+    const isOver = new AbortController();
+    const request = (options.startRequest ?? requestDirectly)(
+      url,
+      {
         "user-agent": "steerscope",
         // Files are compared with hashes of what they are unpacked.
         "accept-encoding": "identity",
         connection: "close",
         ...headers,
       },
-    });
+      isOver.signal,
+    );
     // Counts from the start: the socket's own timeout does not run while a proxy is looked up.
     let timer = setTimeout(stall, limit);
     function stall(): void {
-      request.destroy(new Error(`nothing came for ${limit} ms`));
+      giveUp(new Error(`nothing came for ${limit} ms`));
     }
     const touch = (): void => {
       clearTimeout(timer);
       timer = setTimeout(stall, limit);
     };
     const abort = (): void => {
-      request.destroy(new Error("stopped"));
+      giveUp(new Error("stopped"));
     };
     const release = (): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     };
+    /** Rejects by itself: a request that waits for its connection would not fail before it has one. */
+    function giveUp(error: Error): void {
+      release();
+      request.destroy(error);
+      isOver.abort();
+      reject(failed(error));
+    }
     signal.addEventListener("abort", abort, { once: true });
-    request.once("error", (error) => {
+    // More than once: giving up a request may end it in two ways.
+    request.on("error", (error) => {
       release();
       reject(failed(error));
     });

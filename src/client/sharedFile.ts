@@ -3,6 +3,7 @@
  * does not know the lock (an editor, git) is noticed by comparing the file just before the new one is renamed into place.
  */
 import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
 import { open, readFile, realpath, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -19,21 +20,22 @@ const maxAttempts = 50;
 
 /**
  * Reads the newest content, applies `edit`, and writes the result if it differs. `edit` gets null for a file that does not
- * exist, and is called again when somebody else wrote meanwhile; what it throws leaves the file untouched. Between
- * processes that use this function no change is lost. Throws FileUnreadable (also: not UTF-8, more than `maxBytes`),
+ * exist, and is called again when somebody else wrote meanwhile, or when `isStillWanted`, asked last of all, says no; what it
+ * throws leaves the file untouched. Between processes that use this function no change is lost. Throws FileUnreadable (also: not UTF-8, more than `maxBytes`),
  * FileUnwritable.
  */
 export async function changeSharedFile(
   path: string,
   maxBytes: number,
   edit: (text: string | null) => string | Promise<string>,
+  isStillWanted: () => boolean = () => true,
 ): Promise<void> {
   const target = await realpath(path).catch(() => resolve(path));
   await makeFolder(dirname(target)).catch((error: unknown) => {
     throw unwritable(path, error);
   });
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    if (await changeOnce(target, maxBytes, edit)) return;
+    if (await changeOnce(target, maxBytes, edit, isStillWanted)) return;
   }
   throw unwritable(path, "Another program writes it again and again.");
 }
@@ -49,11 +51,12 @@ export function decodeText(path: string, bytes: Uint8Array): string {
   }
 }
 
-/** False: somebody else wrote meanwhile, or took the lock for abandoned; nothing was written. */
+/** False: somebody else wrote meanwhile, or took the lock for abandoned, or nobody wants it any more; nothing was written. */
 async function changeOnce(
   target: string,
   maxBytes: number,
   edit: (text: string | null) => string | Promise<string>,
+  isStillWanted: () => boolean,
 ): Promise<boolean> {
   const lock = await acquire(target);
   try {
@@ -61,14 +64,25 @@ async function changeOnce(
     const text = before === null ? null : decodeText(target, before);
     const result = await edit(text);
     if (result === text) return true;
-    return await writeFileAtomically(target, result, async () => {
-      const now = await readIfThere(target, maxBytes);
-      const isSame = before === null || now === null ? before === now : Buffer.compare(before, now) === 0;
-      return isSame && (await lock.isHeld());
+    let seen: string | null = null;
+    return await writeFileAtomically(target, result, {
+      isWanted: async () => {
+        seen = identityOf(target);
+        const now = await readIfThere(target, maxBytes);
+        const isSame = before === null || now === null ? before === now : Buffer.compare(before, now) === 0;
+        return isSame && (await lock.isHeld());
+      },
+      isStillWanted: () => isStillWanted() && identityOf(target) === seen,
     });
   } finally {
     await lock.release();
   }
+}
+
+/** Differs after nearly every write: times count in steps of some milliseconds, in which a file may keep its size. */
+function identityOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(" ");
 }
 
 async function readIfThere(path: string, maxBytes: number): Promise<Uint8Array | null> {

@@ -1,5 +1,6 @@
 /** Which column of a table is what, told by the heading or, without one, by the first row. */
 import { SteerscopeError } from "../shared/errors.ts";
+import type { Localisation } from "../shared/localisation.ts";
 
 export const columnNames = ["label", "text", "prompt", "pair", "positive", "negative"] as const;
 export type ColumnName = (typeof columnNames)[number];
@@ -25,15 +26,18 @@ const synonyms: Readonly<Record<string, ColumnName>> = {
 };
 
 /** Throws ExampleSetInvalid when neither a heading nor the number of columns tells which is which. */
-export function readColumns(first: readonly string[]): ExampleColumns {
+export function readColumns(first: readonly string[], l10n: Localisation): ExampleColumns {
   const named = first.map(columnNamed);
   const has = (name: ColumnName): boolean => named.includes(name);
   if (has("text") || (has("positive") && has("negative"))) return columns(true, named);
   const plain = withoutHeading(first);
   if (plain !== null) return columns(false, plain);
-  throw new SteerscopeError("ExampleSetInvalid", "It is not clear which column is what.", {
-    remedy:
-      "Give the table a first row with the names label, text, prompt, pair, or positive, negative, prompt.",
+  throw new SteerscopeError("ExampleSetInvalid", l10n.t("It is not clear which column is what."), {
+    remedy: l10n.t(
+      "Give the table a first row with these names: {0}, or: {1}.",
+      "label, text, prompt, pair",
+      "positive, negative, prompt",
+    ),
   });
 }
 

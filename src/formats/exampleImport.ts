@@ -3,10 +3,12 @@
  * and reported with its line, never guessed at.
  */
 import { SteerscopeError } from "../shared/errors.ts";
+import type { Localisation } from "../shared/localisation.ts";
 import { delimitedRecords, guessDelimiter } from "./delimited.ts";
 import { exampleLabels, examplesOf, parseExampleSet, type Example, type ExampleLabel } from "./exampleSet.ts";
 import { readColumns, type ExampleColumns } from "./exampleColumns.ts";
 import { newPairIds } from "./exampleSetEdits.ts";
+import { lineProblemText, notJson } from "./lineProblem.ts";
 
 export const importFormats = ["jsonl", "json", "csv", "tsv", "txt"] as const;
 export type ImportFormat = (typeof importFormats)[number];
@@ -46,24 +48,25 @@ interface Entry {
 }
 
 /**
- * Reads a file's examples; `side` is given to those that do not say theirs. A generator for threads that have other things
+ * Reads a file's examples; `side` is given to those that do not say theirs, reasons and errors are in the language of `l10n`. A generator for threads that have other things
  * to do between its steps. Throws ExampleSetInvalid when the whole cannot be understood, with what would be.
  */
 export function* importExamples(
   text: string,
   format: ImportFormat,
   side: ExampleLabel | null,
+  l10n: Localisation,
 ): Generator<undefined, ImportedExamples> {
-  const collector = new Collector(side);
+  const collector = new Collector(side, l10n);
   let count = 0;
-  for (const entry of entriesOf(text, format)) {
+  for (const entry of entriesOf(text, format, l10n)) {
     collector.add(entry);
     if (++count % entriesAStep === 0) yield;
     if (count > maxExamples) {
       throw new SteerscopeError(
         "ExampleSetInvalid",
-        `The file has more than ${maxExamples} entries, too many for an example set.`,
-        { remedy: "More than about a hundred pairs add little: take a sample." },
+        l10n.t("The file has more than {0} entries, too many for an example set.", maxExamples),
+        { remedy: l10n.t("More than about a hundred pairs add little: take a sample.") },
       );
     }
   }
@@ -78,6 +81,7 @@ export function importFormatOf(path: string): ImportFormat | undefined {
 
 class Collector {
   readonly #side: ExampleLabel | null;
+  readonly #l10n: Localisation;
   readonly #lines: string[] = [];
   readonly #counts: Record<ExampleLabel, number> = { positive: 0, negative: 0 };
   readonly #pairs = new Set<string>();
@@ -87,8 +91,9 @@ class Collector {
   /** Lines that want a pair's name of their own, once all names of the file are known. */
   readonly #unnamed: [positive: number, negative: number][] = [];
 
-  constructor(side: ExampleLabel | null) {
+  constructor(side: ExampleLabel | null, l10n: Localisation) {
     this.#side = side;
+    this.#l10n = l10n;
   }
 
   add(entry: Entry): void {
@@ -96,7 +101,7 @@ class Collector {
       this.#skip(entry.line, entry.problem);
       return;
     }
-    const found = examplesIn(entry.value, this.#side);
+    const found = examplesIn(entry.value, this.#side, this.#l10n);
     if (typeof found === "string") {
       this.#skip(entry.line, found);
       return;
@@ -112,7 +117,7 @@ class Collector {
     const read = parseExampleSet(whole.join("\n"), "import");
     const problem = read.problems.find(({ severity }) => severity === "error");
     if (problem !== undefined) {
-      this.#skip(entry.line, problem.message);
+      this.#skip(entry.line, lineProblemText(problem, this.#l10n));
       return;
     }
     for (const { example } of examplesOf(read)) {
@@ -146,20 +151,20 @@ class Collector {
   }
 }
 
-function* entriesOf(text: string, format: ImportFormat): Generator<Entry> {
+function* entriesOf(text: string, format: ImportFormat, l10n: Localisation): Generator<Entry> {
   switch (format) {
     case "txt":
       for (const { line, raw } of textLines(text)) yield { line, value: raw };
       return;
     case "jsonl":
-      for (const { line, raw } of textLines(text)) yield jsonEntry(line, raw);
+      for (const { line, raw } of textLines(text)) yield jsonEntry(line, raw, l10n);
       return;
     case "json":
-      yield* jsonFileEntries(text);
+      yield* jsonFileEntries(text, l10n);
       return;
     case "csv":
     case "tsv":
-      yield* delimitedEntries(text, format);
+      yield* delimitedEntries(text, format, l10n);
   }
 }
 
@@ -175,26 +180,26 @@ function* textLines(text: string): Generator<{ line: number; raw: string }> {
   }
 }
 
-function jsonEntry(line: number, raw: string): Entry {
+function jsonEntry(line: number, raw: string, l10n: Localisation): Entry {
   try {
     return { line, value: JSON.parse(raw) as unknown, raw };
   } catch (error) {
-    return { line, value: null, problem: `This is not JSON: ${(error as Error).message}` };
+    return { line, value: null, problem: lineProblemText(notJson(error), l10n) };
   }
 }
 
-function* jsonFileEntries(text: string): Generator<Entry> {
+function* jsonFileEntries(text: string, l10n: Localisation): Generator<Entry> {
   if (text.length > maxJsonCharacters) {
-    throw new SteerscopeError("ExampleSetInvalid", "The JSON file is too large to import at once.", {
-      remedy: "Write it as JSON lines, one example a line.",
+    throw new SteerscopeError("ExampleSetInvalid", l10n.t("The JSON file is too large to import at once."), {
+      remedy: l10n.t("Write it as JSON lines, one example a line."),
     });
   }
   let value: unknown;
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new SteerscopeError("ExampleSetInvalid", `This is not JSON: ${(error as Error).message}`, {
-      remedy: "Correct the file, or write one example a line (JSON lines).",
+    throw new SteerscopeError("ExampleSetInvalid", lineProblemText(notJson(error), l10n), {
+      remedy: l10n.t("Correct the file, or write one example a line (JSON lines)."),
     });
   }
   const sides = sidesOf(value);
@@ -207,9 +212,14 @@ function* jsonFileEntries(text: string): Generator<Entry> {
   }
   const list = listIn(value);
   if (list === null) {
-    throw new SteerscopeError("ExampleSetInvalid", "The JSON file holds no list of examples.", {
-      remedy:
-        'Use a list of {"label","text"} or {"positive","negative"}, or an object with the lists "positive" and "negative".',
+    throw new SteerscopeError("ExampleSetInvalid", l10n.t("The JSON file holds no list of examples."), {
+      remedy: l10n.t(
+        "Use a list of {0} or {1}, or an object with the lists {2} and {3}.",
+        '{"label","text"}',
+        '{"positive","negative"}',
+        '"positive"',
+        '"negative"',
+      ),
     });
   }
   for (const [index, item] of list.entries()) yield { line: index + 1, value: item };
@@ -240,15 +250,15 @@ function listIn(value: unknown): readonly unknown[] | null {
   return null;
 }
 
-function* delimitedEntries(text: string, format: "csv" | "tsv"): Generator<Entry> {
+function* delimitedEntries(text: string, format: "csv" | "tsv", l10n: Localisation): Generator<Entry> {
   const delimiter = format === "tsv" ? "\t" : guessDelimiter(text);
   let columns: ExampleColumns | undefined;
   for (const { line, fields, isOpen } of delimitedRecords(text, delimiter)) {
     if (columns === undefined) {
-      columns = readColumns(fields);
+      columns = readColumns(fields, l10n);
       if (columns.isHeader) continue;
     }
-    if (isOpen) yield { line, value: null, problem: "A quoted field never ends." };
+    if (isOpen) yield { line, value: null, problem: l10n.t("A quoted field never ends.") };
     else yield { line, value: columns.valueOf(fields) };
   }
 }
@@ -261,13 +271,17 @@ interface FoundExamples {
 }
 
 /** null: the side is not known. A sentence: why this is no example. */
-function examplesIn(value: unknown, side: ExampleLabel | null): FoundExamples | string | null {
+function examplesIn(
+  value: unknown,
+  side: ExampleLabel | null,
+  l10n: Localisation,
+): FoundExamples | string | null {
   if (typeof value === "string") {
-    if (value === "") return "The text is empty.";
+    if (value === "") return l10n.t("The text is empty.");
     if (side === null) return null;
     return { examples: [{ label: side, text: value }], wasUnlabelled: true, isOwnLine: false };
   }
-  if (!isObject(value)) return "This is neither a text nor an object.";
+  if (!isObject(value)) return l10n.t("This is neither a text nor an object.");
   const positive = own(value, "positive");
   const negative = own(value, "negative");
   const more = {
@@ -275,7 +289,7 @@ function examplesIn(value: unknown, side: ExampleLabel | null): FoundExamples | 
     ...optional(value, "pair"),
   };
   if (typeof positive === "string" && typeof negative === "string") {
-    if (positive === "" || negative === "") return "One side of the pair is empty.";
+    if (positive === "" || negative === "") return l10n.t("One side of the pair is empty.");
     return {
       examples: [
         { label: "positive", text: positive, ...more },
@@ -286,7 +300,7 @@ function examplesIn(value: unknown, side: ExampleLabel | null): FoundExamples | 
     };
   }
   const text = own(value, "text");
-  if (typeof text !== "string" || text === "") return '"text" is missing or empty.';
+  if (typeof text !== "string" || text === "") return l10n.t('"text" is missing or empty.');
   const written = own(value, "label");
   if (written === undefined || written === "") {
     if (side === null) return null;
@@ -294,7 +308,7 @@ function examplesIn(value: unknown, side: ExampleLabel | null): FoundExamples | 
   }
   const label = readLabel(written);
   if (label === undefined)
-    return `${JSON.stringify(written).slice(0, 40)} is no side: use positive or negative.`;
+    return l10n.t("{0} is no side: use positive or negative.", JSON.stringify(written).slice(0, 40));
   return { examples: [{ label, text, ...more }], wasUnlabelled: false, isOwnLine: label === written };
 }
 

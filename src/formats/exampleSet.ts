@@ -4,7 +4,9 @@
  */
 import { SteerscopeError } from "../shared/errors.ts";
 import type { TextInput } from "../shared/tokenInput.ts";
+import { english } from "../shared/localisation.ts";
 import { jsonMembers } from "./jsonMembers.ts";
+import { lineProblemText, notJson, type LineProblem } from "./lineProblem.ts";
 
 export const exampleLabels = ["positive", "negative"] as const;
 export type ExampleLabel = (typeof exampleLabels)[number];
@@ -36,9 +38,10 @@ export interface ExampleSetLine {
   readonly example: Example | null;
 }
 
-export interface ExampleSetProblem {
+export interface ExampleSetProblem extends LineProblem {
   /** 1-based. */
   readonly line: number;
+  /** In English; `lineProblemText` says it in other languages. */
   readonly message: string;
   /** error: the set cannot be computed with; warning: it can, but may not be what was meant. */
   readonly severity: "error" | "warning";
@@ -289,37 +292,39 @@ function member(key: string, value: unknown): string {
 interface ReadLine {
   readonly raw: string;
   readonly example: Example | null;
-  readonly problem: string | null;
+  readonly problem: LineProblem | null;
 }
 
 function readLine(raw: string): ReadLine {
-  const bad = (problem: string): ReadLine => ({ raw, example: null, problem });
+  const refused = (problem: LineProblem): ReadLine => ({ raw, example: null, problem });
+  const bad = (code: LineProblem["code"], ...values: LineProblem["values"]): ReadLine =>
+    refused({ code, values });
   if (raw.trim() === "") return { raw, example: null, problem: null };
-  if (raw.length > maxLineCharacters) return bad(`The line is longer than ${maxLineCharacters} characters.`);
+  if (raw.length > maxLineCharacters) return bad("line-too-long", maxLineCharacters);
   let value: unknown;
   try {
     value = JSON.parse(raw);
   } catch (error) {
-    return bad(`This is not JSON: ${(error as Error).message}`);
+    return refused(notJson(error));
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return bad('The line is not an object such as {"label":"positive","text":"…"}.');
+    return bad("not-an-object");
   }
   // Own members only: a "__proto__" in the file is a key like any other.
   const field = (key: keyof Example): unknown =>
     Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
   const label = exampleLabels.find((candidate) => candidate === field("label"));
-  if (label === undefined) return bad('"label" must be "positive" or "negative".');
+  if (label === undefined) return bad("bad-label");
   const text = field("text");
-  if (typeof text !== "string" || text === "") return bad('"text" must be a text that is not empty.');
+  if (typeof text !== "string" || text === "") return bad("bad-text");
   const prompt = field("prompt");
-  if (prompt !== undefined && typeof prompt !== "string") return bad('"prompt" must be a text.');
+  if (prompt !== undefined && typeof prompt !== "string") return bad("bad-prompt");
   const pair = field("pair");
   if (pair !== undefined && (typeof pair !== "string" || pair === "" || pair.length > maxPairCharacters)) {
-    return bad(`"pair" must be a text of 1 to ${maxPairCharacters} characters.`);
+    return bad("bad-pair", maxPairCharacters);
   }
   if (/\p{Surrogate}/u.test(text + (prompt ?? ""))) {
-    return bad("The text holds half of a surrogate pair, which no tokenizer can read.");
+    return bad("half-character");
   }
   const source = readSource(field("source"));
   const example: Example = {
@@ -362,8 +367,7 @@ function pairProblems(lines: readonly ExampleSetLine[]): ExampleSetProblem[] {
     const earlier = sides[label];
     if (earlier === undefined) sides[label] = index + 1;
     else {
-      const message = `The pair "${pair}" has a second ${label} example; the first is at line ${earlier}.`;
-      report(problems, index + 1, message, "error");
+      report(problems, index + 1, { code: "pair-twice", values: [pair, label, earlier] }, "error");
     }
     seen.set(pair, sides);
   });
@@ -371,7 +375,7 @@ function pairProblems(lines: readonly ExampleSetLine[]): ExampleSetProblem[] {
     const line = positive ?? negative;
     if (line === undefined || (positive !== undefined && negative !== undefined)) continue;
     const missing = positive === undefined ? "positive" : "negative";
-    report(problems, line, `The pair "${pair}" has no ${missing} example.`, "warning");
+    report(problems, line, { code: "pair-one-sided", values: [pair, missing] }, "warning");
   }
   return problems;
 }
@@ -379,10 +383,11 @@ function pairProblems(lines: readonly ExampleSetLine[]): ExampleSetProblem[] {
 function report(
   problems: ExampleSetProblem[],
   line: number,
-  message: string,
+  problem: LineProblem,
   severity: ExampleSetProblem["severity"],
 ): void {
-  if (problems.length < maxProblems) problems.push({ line, message, severity });
+  if (problems.length >= maxProblems) return;
+  problems.push({ line, ...problem, message: lineProblemText(problem, english), severity });
 }
 
 function tooLarge(name: string, what: string): SteerscopeError {

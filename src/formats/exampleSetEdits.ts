@@ -3,6 +3,7 @@
  * Lines are 1-based. All are pure; lines that an edit does not concern keep their characters.
  */
 import { SteerscopeError } from "../shared/errors.ts";
+import type { Localisation } from "../shared/localisation.ts";
 import {
   changeExamples,
   examplesOf,
@@ -46,11 +47,15 @@ export function locateLines(set: ExampleSet, references: readonly LineReference[
 }
 
 /** The referenced lines as they are now. Throws InvalidRequest when there is none. */
-export function requireLines(set: ExampleSet, references: readonly LineReference[]): readonly number[] {
+export function requireLines(
+  set: ExampleSet,
+  references: readonly LineReference[],
+  l10n: Localisation,
+): readonly number[] {
   const lines = locateLines(set, references).filter((line) => set.lines[line - 1]!.example !== null);
   if (lines.length > 0) return lines;
-  throw new SteerscopeError("InvalidRequest", `${set.name} no longer holds the example.`, {
-    remedy: "The file was changed meanwhile; choose the example again.",
+  throw new SteerscopeError("InvalidRequest", l10n.t("{0} no longer holds the example.", set.name), {
+    remedy: l10n.t("The file was changed meanwhile; choose the example again."),
   });
 }
 
@@ -89,6 +94,7 @@ export function moveToSide(
 export function pairLines(
   set: ExampleSet,
   lines: readonly number[],
+  l10n: Localisation,
 ): { readonly set: ExampleSet; readonly pairs: readonly string[] } {
   const side = (label: ExampleLabel): readonly number[] =>
     lines.filter((line) => exampleAt(set, line).label === label);
@@ -97,8 +103,12 @@ export function pairLines(
   if (positive.length === 0 || positive.length !== negative.length) {
     throw new SteerscopeError(
       "InvalidRequest",
-      `A pair is one positive and one negative example; ${positive.length} positive and ${negative.length} negative are selected.`,
-      { remedy: "Select as many examples of one side as of the other." },
+      l10n.t(
+        "A pair is one positive and one negative example; {0} positive and {1} negative are selected.",
+        positive.length,
+        negative.length,
+      ),
+      { remedy: l10n.t("Select as many examples of one side as of the other.") },
     );
   }
   const ids = newPairIds(pairIds(set), positive.length);

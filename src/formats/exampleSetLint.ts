@@ -5,11 +5,12 @@
 import { examplesOf, type Example, type ExampleLabel, type ExampleSet } from "./exampleSet.ts";
 import { repairsOfBadLine } from "./exampleSetRepairs.ts";
 import { jsonMembers } from "./jsonMembers.ts";
+import type { LineProblem } from "./lineProblem.ts";
 import { compareSides } from "./sideComparison.ts";
 
 /** Each with what `values` hold. */
 export type LintCode =
-  /** What parsing says. */
+  /** `cause` says it. */
   | "bad-line"
   | "empty-text"
   /** Line of the first. */
@@ -67,6 +68,8 @@ export interface LintProblem {
   readonly code: LintCode;
   readonly severity: LintSeverity;
   readonly values: readonly (string | number)[];
+  /** What parsing says of a bad line; null of other problems. */
+  readonly cause: LineProblem | null;
   readonly fixes: readonly LintFix[];
 }
 
@@ -117,7 +120,7 @@ function deletion(line: number): LineEdit {
 function badLines(set: ExampleSet): LintProblem[] {
   const problems: LintProblem[] = [];
   let joined = 0;
-  for (const { line, message, severity } of set.problems) {
+  for (const { line, code, values, severity } of set.problems) {
     const { raw, example } = set.lines[line - 1]!;
     // Pairs are looked at below; a line that another one swallows needs no word of its own.
     if (severity !== "error" || example !== null || line <= joined) continue;
@@ -132,8 +135,8 @@ function badLines(set: ExampleSet): LintProblem[] {
       ...(emptyText ?? { from: 0, to: raw.length }),
       code: emptyText === null ? "bad-line" : "empty-text",
       severity: "error",
-      // A line has lines of its own only for JSON.parse.
-      values: emptyText === null ? [message.replace(/ \(line 1 column \d+\)$/, "")] : [],
+      values: [],
+      cause: emptyText === null ? { code, values } : null,
       fixes: [...repairs, { kind: "delete-line", edits: [deletion(line)] }],
     });
   }
@@ -167,7 +170,15 @@ function repetitions(set: ExampleSet): LintProblem[] {
         : { kind: "delete-pair", edits: [deletion(line), deletion(partner)] };
     const report = (code: LintCode, values: LintProblem["values"]): void => {
       const { raw } = set.lines[line - 1]!;
-      problems.push({ line, ...valueColumns(raw, "text"), code, severity: "warning", values, fixes: [fix] });
+      problems.push({
+        line,
+        ...valueColumns(raw, "text"),
+        code,
+        severity: "warning",
+        values,
+        cause: null,
+        fixes: [fix],
+      });
     };
     if (example.text.trim() === "") report("empty-text", []);
     const same = seen.get(keyOf(example.label, example));
@@ -195,6 +206,7 @@ function pairProblems(set: ExampleSet): LintProblem[] {
       code,
       severity,
       values,
+      cause: null,
       fixes: [
         { kind: "remove-pair-id", edits: [{ from: line, count: 1, text: withoutKey(raw, "pair") }] },
         { kind: "delete-line", edits: [deletion(line)] },
@@ -240,7 +252,15 @@ function sideProblems(set: ExampleSet): LintProblem[] {
   ): void => {
     if (at === undefined) return;
     const { raw } = set.lines[at.line - 1]!;
-    problems.push({ line: at.line, ...valueColumns(raw, key), code, severity, values, fixes: [] });
+    problems.push({
+      line: at.line,
+      ...valueColumns(raw, key),
+      code,
+      severity,
+      values,
+      cause: null,
+      fixes: [],
+    });
   };
   // A line that cannot be read may be what is missing.
   const isWhole = !set.lines.some(({ raw, example }) => example === null && raw.trim() !== "");

@@ -12,7 +12,7 @@ const chatTemplatesKey = "steering.modelsWithChatTemplate";
 /** What was chosen for the set last; else the selected model and the settings. */
 export function rememberedChoices(
   { context, models }: Pick<Services, "context" | "models">,
-  { uri }: ExampleSetFile,
+  { uri }: Pick<ExampleSetFile, "uri">,
 ): { readonly choices: ComputeChoices; readonly isLast: boolean } {
   const defaults: ComputeChoices = {
     model: models.selected(),

@@ -41,7 +41,7 @@ export async function editExamples(
   for (const { uri, references } of chosen) {
     let lines: readonly number[] = [];
     const trace = await tracedChange(services, uri, (set) => {
-      lines = requireLines(set, references);
+      lines = requireLines(set, references, vscode.l10n);
       return edit(set, lines);
     });
     count += lines.length;
@@ -66,7 +66,7 @@ export async function moveToSet(
   const { sets } = services;
   const source = sets.get(uri)?.set;
   if (!source) throw gone();
-  const lines = requireLines(source, references);
+  const lines = requireLines(source, references, vscode.l10n);
   const now: readonly LineReference[] = lines.map((line) => ({ line, raw: source.lines[line - 1]!.raw }));
   const { taken } = takeLines(source, lines);
   const added = await tracedChange(services, target, (set) => {

@@ -7,7 +7,7 @@ import { changeSharedFile, decodeText } from "../client/sharedFile.ts";
 import { parseExampleSetSteps, type ExampleSet } from "../formats/exampleSet.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { inSlices } from "./inSlices.ts";
-import { writeFileSafely } from "./steeringFolder.ts";
+import { fileExists, writeFileSafely } from "./steeringFolder.ts";
 
 export const setExtension = ".jsonl";
 /** The command line reads larger ones. */
@@ -57,8 +57,7 @@ export async function changeText(
     if (document !== undefined) {
       if (await changeDocument(document, edit)) return;
     } else if (uri.scheme === "file") {
-      await changeSharedFile(uri.fsPath, maxSetBytes, edit);
-      return;
+      if (await changeFile(uri, edit)) return;
     } else if (await changeElsewhere(uri, edit)) {
       return;
     }
@@ -75,7 +74,33 @@ function unsavedDocument(uri: vscode.Uri): vscode.TextDocument | undefined {
   );
 }
 
-/** False: the document changed meanwhile. Only the characters that differ are replaced: cursors stay where they are. */
+/** What an editor holds of a file that is not on disk; undefined where it holds nothing else. */
+export function unsavedText(uri: vscode.Uri): string | undefined {
+  return unsavedDocument(uri)?.getText();
+}
+
+/** False: somebody has begun to type in the file's editor; what is written below it would be a conflict when it is saved. */
+async function changeFile(uri: vscode.Uri, edit: (text: string | null) => Promise<string>): Promise<boolean> {
+  const isUntouched = (): boolean => unsavedDocument(uri) === undefined;
+  const touched = new Error("The file is being edited.");
+  try {
+    await changeSharedFile(
+      uri.fsPath,
+      maxSetBytes,
+      async (text) => {
+        if (!isUntouched()) throw touched;
+        return edit(text);
+      },
+      isUntouched,
+    );
+    return true;
+  } catch (error) {
+    if (error === touched) return false;
+    throw error;
+  }
+}
+
+/** False: the document changed meanwhile, or was saved. Only the characters that differ are replaced: cursors stay where they are. */
 async function changeDocument(
   document: vscode.TextDocument,
   edit: (text: string) => Promise<string>,
@@ -83,7 +108,7 @@ async function changeDocument(
   const { version } = document;
   const before = document.getText();
   const after = await edit(before);
-  if (document.version !== version || document.isClosed) return false;
+  if (document.version !== version || document.isClosed || !document.isDirty) return false;
   if (after === before) return true;
   const { start, beforeEnd, afterEnd } = difference(before, after);
   const change = new vscode.WorkspaceEdit();
@@ -122,12 +147,4 @@ async function changeElsewhere(
 
 async function textIfThere(uri: vscode.Uri): Promise<string | null> {
   return (await fileExists(uri)) ? readText(uri) : null;
-}
-
-/** Whether there is something at `uri`. */
-export async function fileExists(uri: vscode.Uri): Promise<boolean> {
-  return vscode.workspace.fs.stat(uri).then(
-    () => true,
-    () => false,
-  );
 }

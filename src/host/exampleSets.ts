@@ -38,6 +38,9 @@ export class ExampleSets implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
+  readonly #asked = new vscode.EventEmitter<vscode.Uri>();
+  /** Somebody wants to see a set in its view. */
+  readonly onDidAskToShow = this.#asked.event;
   readonly #known = new Map<string, KnownSet>();
   /** The last work on each file: reading and changing one file is done one after the other. */
   readonly #queues = new Map<string, Promise<unknown>>();
@@ -98,6 +101,12 @@ export class ExampleSets implements vscode.Disposable {
     await this.#context.workspaceState.update(activeKey, address);
   }
 
+  /** Makes a set the active one, and asks the view to reveal and select it. */
+  async present(uri: vscode.Uri): Promise<void> {
+    await this.setActive(uri);
+    if (this.get(uri) !== undefined) this.#asked.fire(uri);
+  }
+
   /**
    * Reads the newest content, applies `edit`, writes it; serialised a file, retried (`edit` is called again) where another
    * window wrote between. Throws InvalidRequest where the workspace is not trusted or the file is gone, FileUnreadable,
@@ -153,6 +162,7 @@ export class ExampleSets implements vscode.Disposable {
     clearTimeout(this.#timer);
     vscode.Disposable.from(...this.#disposables).dispose();
     this.#changed.dispose();
+    this.#asked.dispose();
   }
 
   #fire(): void {

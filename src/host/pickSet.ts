@@ -1,8 +1,14 @@
 import * as vscode from "vscode";
 import { SteerscopeError } from "../shared/errors.ts";
 import type { ExampleSetFile, ExampleSets } from "./exampleSets.ts";
-import { fileExists, setExtension } from "./exampleSetFile.ts";
-import { fileNameProblem, setsFolder, steeringFolderFor, workspacePath } from "./steeringFolder.ts";
+import { setExtension } from "./exampleSetFile.ts";
+import {
+  fileExists,
+  fileNameProblem,
+  setsFolder,
+  steeringFolderFor,
+  workspacePath,
+} from "./steeringFolder.ts";
 
 /** Asks for a set, the active one first. Throws Cancelled, and InvalidRequest where there is none. */
 export async function pickSet(sets: ExampleSets, placeHolder: string): Promise<ExampleSetFile> {

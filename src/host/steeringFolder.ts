@@ -4,7 +4,7 @@
  */
 import { dirname, posix } from "node:path";
 import * as vscode from "vscode";
-import { makeFolder, writeFileAtomically } from "../client/files.ts";
+import { makeFolder, writeFileAtomically, writeNewFileAtomically } from "../client/files.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { settings } from "./settings.ts";
 
@@ -47,22 +47,42 @@ export async function writeFileSafely(uri: vscode.Uri, data: Uint8Array | string
   }
 }
 
+/**
+ * Writes a file under a name that none in `folder` has: `name`, `name-2`, ...; `extension` with its dot. Two windows that
+ * do so at once get two files. Throws FileUnwritable.
+ */
+export async function writeNewFileSafely(
+  folder: vscode.Uri,
+  name: string,
+  extension: string,
+  data: Uint8Array | string,
+): Promise<vscode.Uri> {
+  for (let number = 1; ; number++) {
+    const uri = vscode.Uri.joinPath(folder, `${number === 1 ? name : `${name}-${number}`}${extension}`);
+    if (await fileExists(uri)) continue;
+    if (uri.scheme !== "file") {
+      await writeFileSafely(uri, data);
+      return uri;
+    }
+    await makeFolder(folder.fsPath).catch((error: unknown) => {
+      throw unwritable(uri, error);
+    });
+    if (await writeNewFileAtomically(uri.fsPath, data)) return uri;
+  }
+}
+
+/** Whether there is something at `uri`. */
+export async function fileExists(uri: vscode.Uri): Promise<boolean> {
+  return vscode.workspace.fs.stat(uri).then(
+    () => true,
+    () => false,
+  );
+}
+
 function unwritable(uri: vscode.Uri, error: unknown): SteerscopeError {
   return new SteerscopeError("FileUnwritable", vscode.l10n.t("{0} cannot be written.", uri.path), {
     detail: String(error),
   });
-}
-
-/** A name that no file in `folder` has: `name`, `name 2`, ... `extension` with its dot. */
-export async function freeName(folder: vscode.Uri, name: string, extension: string): Promise<vscode.Uri> {
-  for (let number = 1; ; number++) {
-    const uri = vscode.Uri.joinPath(folder, `${number === 1 ? name : `${name}-${number}`}${extension}`);
-    const exists = await vscode.workspace.fs.stat(uri).then(
-      () => true,
-      () => false,
-    );
-    if (!exists) return uri;
-  }
 }
 
 /** Why `name` cannot be a file name here, as a sentence for an input box; undefined where it can. */

@@ -1,6 +1,7 @@
 /** Which vectors a command is about: what it was given, what is selected in the view, or what the person picks. */
 import * as vscode from "vscode";
 import { SteerscopeError } from "../shared/errors.ts";
+import { isKeyRequest } from "./views/focusedItem.ts";
 import { modelNameOf, type VectorEntry, type Vectors } from "./vectors.ts";
 
 /** What commands take for a vector: its address, the address as text, its name, or an item of the view. */
@@ -24,6 +25,12 @@ export async function chooseVectors(
 ): Promise<readonly VectorEntry[] | undefined> {
   await vectors.ready;
   const [argument, selection] = args;
+  if (isKeyRequest(argument)) {
+    const entries = await vectors.ofKey();
+    if (entries.length > 0) return entries.map((entry) => usable(entry, choice));
+    const chosen = await pickVector(vectors, choice);
+    return chosen === undefined ? undefined : [chosen];
+  }
   const given = Array.isArray(selection) && selection.length > 0 ? (selection as unknown[]) : [argument];
   if (given[0] !== undefined && given[0] !== null) {
     return given.map((each) => usable(findVector(vectors, each), choice));

@@ -1,10 +1,7 @@
 /** A vector's provenance as rows for people: the hover of the view and the table of the editor. */
-import type * as vscode from "vscode";
 import { vectorFormula, type VectorFile, type VectorProvenance } from "../formats/vectorFile.ts";
+import type { Localisation } from "../shared/localisation.ts";
 import { formatReadPosition } from "../shared/readPosition.ts";
-
-/** `vscode.l10n`, or a stand-in: this file runs in tests without an editor. */
-export type Localisation = Pick<typeof vscode.l10n, "t">;
 
 export interface Fact {
   readonly label: string;
@@ -63,7 +60,10 @@ function computedFacts(provenance: VectorProvenance, l10n: Localisation, formula
     { label: l10n.t("Example set hash"), ...shortened(examples.hash) },
     {
       label: l10n.t("Examples"),
-      value: l10n.t("{0} positive, {1} negative, {2} pairs", positive, negative, pairs),
+      value:
+        pairs === 1
+          ? l10n.t("{0} positive, {1} negative, 1 pair", positive, negative)
+          : l10n.t("{0} positive, {1} negative, {2} pairs", positive, negative, pairs),
     },
     { label: l10n.t("Seed"), value: String(seed) },
   ];

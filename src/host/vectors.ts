@@ -5,13 +5,12 @@ import { formatScope, parseScope, type Scope } from "../shared/scope.ts";
 import { settings } from "./settings.ts";
 import {
   fileNameProblem,
-  freeName,
   fromWorkspacePath,
   steeringFolderFor,
   vectorsFolder,
   watchSteeringFiles,
   workspacePath,
-  writeFileSafely,
+  writeNewFileSafely,
 } from "./steeringFolder.ts";
 import { VectorReader, vectorExtension, vectorName } from "./vectorReader.ts";
 import {
@@ -29,6 +28,13 @@ export interface VectorEntry {
   readonly name: string;
   readonly file: VectorFile | null;
   readonly problem: SteerscopeError | null;
+}
+
+/** What the view knows of itself. */
+export interface VectorsViewState {
+  readonly selection: () => readonly VectorEntry[];
+  /** What a key that was pressed in it is about. */
+  readonly ofKey: () => Promise<readonly VectorEntry[]>;
 }
 
 /** A vector that is switched on. */
@@ -59,7 +65,7 @@ export class Vectors implements vscode.Disposable {
   readonly ready: Promise<void>;
   #entries: readonly VectorEntry[] = [];
   #switches: VectorSwitches;
-  #selected: readonly string[] = [];
+  #view: VectorsViewState | undefined;
   #reading: Promise<void> = Promise.resolve();
   #isReadQueued = false;
   #writing: Promise<unknown> = Promise.resolve();
@@ -113,13 +119,18 @@ export class Vectors implements vscode.Disposable {
     this.#changed.fire();
   }
 
-  /** What is selected in the view, for commands that a key starts. */
-  selected(): readonly VectorEntry[] {
-    return this.#entries.filter(({ uri }) => this.#selected.includes(uri.toString()));
+  setView(view: VectorsViewState): void {
+    this.#view = view;
   }
 
-  setSelected(entries: readonly VectorEntry[]): void {
-    this.#selected = entries.map(({ uri }) => uri.toString());
+  /** What is selected in the view, for commands that nothing is given to. */
+  selected(): readonly VectorEntry[] {
+    return this.#newest(this.#view?.selection() ?? []);
+  }
+
+  /** What a key that was pressed in the view is about. */
+  async ofKey(): Promise<readonly VectorEntry[]> {
+    return this.#newest((await this.#view?.ofKey()) ?? []);
   }
 
   /** Asks the view to reveal and select a vector. */
@@ -245,9 +256,12 @@ export class Vectors implements vscode.Disposable {
     this.#asked.dispose();
   }
 
+  #newest(entries: readonly VectorEntry[]): readonly VectorEntry[] {
+    return entries.flatMap(({ uri }) => this.get(uri) ?? []);
+  }
+
   async #writeNew(folder: vscode.Uri, name: string, bytes: Uint8Array): Promise<vscode.Uri> {
-    const uri = await freeName(folder, name, vectorExtension);
-    await writeFileSafely(uri, bytes);
+    const uri = await writeNewFileSafely(folder, name, vectorExtension, bytes);
     this.#reader.touch(uri);
     await this.refresh();
     return uri;

@@ -11,8 +11,11 @@ import type { SerialisedError } from "./errors.ts";
 import type { ModelInput, Template } from "./tokenInput.ts";
 import type { VectorMeasures } from "./vectorMeasures.ts";
 
-/** Asked for first; engine and caller must agree on it. */
-export const engineContractVersion = 1;
+/**
+ * Asked for first; engine and caller must agree on it. They ship together, but a program that is running starts the engine
+ * that is on the disk, which an update may have replaced. Counts up with every change: test/unit/engineContract.test.ts.
+ */
+export const engineContractVersion = 2;
 
 /** Results of the self-test at load: strength 0 changes nothing, a probe moves its layer exactly, prefill and decode. */
 export interface SelfTestReport {

@@ -88,7 +88,7 @@ test("the engine's typed errors arrive as they are", async () => {
 });
 
 test("another contract version is a mismatch, not a crash", async () => {
-  const made = client({ env: { FAKE_VERSION: "2" } });
+  const made = client({ env: { FAKE_VERSION: "0" } });
   await expect(made.engine.describe()).rejects.toMatchObject({ kind: "EngineMismatch" });
   await expect(made.engine.describe()).rejects.toMatchObject({ kind: "EngineMismatch" });
 });

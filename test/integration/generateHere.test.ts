@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import type { GeneratedText } from "../../src/host/commands/generateHere.ts";
 import type { Services } from "../../src/host/services.ts";
+import type { SteerscopeError } from "../../src/shared/errors.ts";
 import { greedySampling, type Completion, type Steering } from "../../src/shared/engineContract.ts";
 import {
   activate,
@@ -10,6 +11,7 @@ import {
   openText,
   testVectors,
   writeTestVector,
+  writeText,
 } from "./support/editors.ts";
 
 const maxTokens = 12;
@@ -51,6 +53,283 @@ describe("Generate Here", () => {
       await services.vectors.apply(entry.uri, { on: false });
   });
   afterEach(closeEverything);
+
+  /** What is shown to the person while `run` runs. */
+  async function messages(run: () => Promise<unknown>): Promise<readonly SteerscopeError[]> {
+    const shown: SteerscopeError[] = [];
+    const { notices } = services;
+    const original = notices.showError.bind(notices);
+    notices.showError = (error) => {
+      shown.push(error as SteerscopeError);
+      return Promise.resolve();
+    };
+    try {
+      await run();
+    } finally {
+      notices.showError = original;
+    }
+    return shown;
+  }
+
+  describe("where nothing can be written", () => {
+    const files = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration("files");
+    const subscriptions: vscode.Disposable[] = [];
+
+    before(async () => {
+      await services.engine.restart();
+    });
+    after(async () => {
+      vscode.Disposable.from(...subscriptions).dispose();
+      await files().update("readonlyInclude", undefined, vscode.ConfigurationTarget.Global);
+    });
+
+    /** It says so before the engine starts, and nothing changes. */
+    async function assertRefused(sentence: RegExp): Promise<void> {
+      const text = vscode.window.activeTextEditor?.document.getText();
+      const [error, ...more] = await messages(generate);
+      assert.match(error!.message, sentence);
+      assert.ok(error!.remedy);
+      assert.deepEqual(more, []);
+      assert.equal(services.engine.pid, undefined);
+      assert.equal(vscode.window.activeTextEditor?.document.getText(), text);
+    }
+
+    it("refuses without an editor, and in the settings editor", async () => {
+      await closeEverything();
+      await assertRefused(/No text is open/);
+      await vscode.commands.executeCommand("workbench.action.openSettings2");
+      await eventually(() => vscode.window.tabGroups.activeTabGroup.activeTab);
+      await assertRefused(/No text is open/);
+    });
+
+    it("refuses in the output panel", async () => {
+      services.log.show();
+      await eventually(() => vscode.window.activeTextEditor?.document.uri.scheme === "output");
+      await assertRefused(/read-only/);
+      await vscode.commands.executeCommand("workbench.action.closePanel");
+    });
+
+    it("refuses in documents of a content provider", async () => {
+      subscriptions.push(
+        vscode.workspace.registerTextDocumentContentProvider("steering-test", {
+          provideTextDocumentContent: () => opening,
+        }),
+      );
+      await vscode.window.showTextDocument(vscode.Uri.parse("steering-test:/a.txt"));
+      await assertRefused(/read-only/);
+    });
+
+    it("refuses in files of a read-only file system, as those of git are", async () => {
+      const bytes = new TextEncoder().encode(opening);
+      const refuse = (): never => {
+        throw vscode.FileSystemError.NoPermissions();
+      };
+      subscriptions.push(
+        vscode.workspace.registerFileSystemProvider(
+          "steering-readonly",
+          {
+            onDidChangeFile: () => new vscode.Disposable(() => undefined),
+            watch: () => new vscode.Disposable(() => undefined),
+            stat: () => ({ type: vscode.FileType.File, ctime: 0, mtime: 0, size: bytes.length }),
+            readFile: () => bytes,
+            readDirectory: () => [],
+            createDirectory: refuse,
+            writeFile: refuse,
+            delete: refuse,
+            rename: refuse,
+          },
+          { isReadonly: true },
+        ),
+      );
+      await vscode.window.showTextDocument(vscode.Uri.parse("steering-readonly:/a.txt"));
+      await assertRefused(/read-only/);
+    });
+
+    it("refuses in files that the settings make read-only", async () => {
+      await files().update("readonlyInclude", { "frozen/*.txt": true }, vscode.ConfigurationTarget.Global);
+      atEnd(await openText(opening, "frozen", "a.txt"));
+      await assertRefused(/read-only/);
+    });
+
+    it("refuses on the left of a comparison, whose file could be written", async () => {
+      const left = await writeText(opening, "left.txt");
+      const right = await writeText(opening, "right.txt");
+      await vscode.commands.executeCommand("vscode.diff", left, right);
+      await eventually(() => vscode.window.activeTextEditor?.document.uri.path === right.path);
+      await vscode.commands.executeCommand("workbench.action.compareEditor.focusSecondarySide");
+      await eventually(() => vscode.window.activeTextEditor?.document.uri.path === left.path);
+      await assertRefused(/read-only/);
+    });
+
+    it("stops at the first piece in an editor that was made read-only by hand", async () => {
+      const editor = await openText(opening, "by-hand.txt");
+      atEnd(editor);
+      await vscode.commands.executeCommand("workbench.action.files.setActiveEditorReadonlyInSession");
+      const [error, ...more] = await messages(() => generate({ maxTokens: 190 }));
+      assert.match(error!.message, /read-only/);
+      assert.deepEqual(more, []);
+      assert.equal(editor.document.getText(), opening);
+      await vscode.commands.executeCommand("workbench.action.files.resetActiveEditorReadonlyInSession");
+    });
+  });
+
+  it("writes on the right of a comparison, and once where the text is shown twice", async () => {
+    const left = await writeText(opening, "compared-left.txt");
+    const right = await writeText(opening, "compared-right.txt");
+    // The file of the left side is shown as such, too.
+    await vscode.window.showTextDocument(left, { preview: false });
+    await vscode.commands.executeCommand("workbench.action.splitEditor");
+    await vscode.commands.executeCommand("vscode.diff", left, right, "both", { preview: false });
+    const compared = await eventually(() => {
+      const editor = vscode.window.activeTextEditor;
+      return editor?.document.uri.path === right.path ? editor : undefined;
+    });
+    atEnd(compared);
+    const written = await generate();
+    assert.equal(compared.document.getText(), opening + written!.text);
+    await vscode.commands.executeCommand("workbench.action.focusFirstEditorGroup");
+    const editor = await eventually(() => {
+      const active = vscode.window.activeTextEditor;
+      return active?.document.uri.path === left.path ? active : undefined;
+    });
+    const shown = vscode.window.visibleTextEditors.filter(({ document }) => document === editor.document);
+    assert.equal(shown.length, 2);
+    atEnd(editor);
+    const result = await generate();
+    assert.equal(editor.document.getText(), opening + result!.text);
+    await vscode.commands.executeCommand("undo");
+    assert.equal(editor.document.getText(), opening);
+  });
+
+  it("writes into a document without a file", async () => {
+    const document = await vscode.workspace.openTextDocument({ content: opening });
+    const editor = await vscode.window.showTextDocument(document);
+    atEnd(editor);
+    const result = await generate();
+    assert.equal(document.getText(), opening + result!.text);
+  });
+
+  it("writes into a cell of a notebook", async () => {
+    const cell = { cell_type: "code", source: [opening], metadata: {}, outputs: [], execution_count: null };
+    const notebook = JSON.stringify({ cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 });
+    const uri = await writeText(notebook, "story.ipynb");
+    await vscode.window.showNotebookDocument(await vscode.workspace.openNotebookDocument(uri));
+    await vscode.commands.executeCommand("notebook.cell.edit");
+    const editor = await eventually(() => {
+      const active = vscode.window.activeTextEditor;
+      return active?.document.uri.scheme === "vscode-notebook-cell" ? active : undefined;
+    });
+    atEnd(editor);
+    const result = await generate();
+    assert.equal(editor.document.getText(), opening + result!.text);
+  });
+
+  describe("while VS Code saves by itself", () => {
+    const files = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration("files");
+    const set = async (values: Readonly<Record<string, unknown>>): Promise<void> => {
+      for (const [key, value] of Object.entries(values))
+        await vscode.workspace.getConfiguration().update(key, value, vscode.ConfigurationTarget.Global);
+    };
+    let formatter: vscode.Disposable;
+
+    before(async () => {
+      // Puts a mark at the beginning, and takes double spaces and spaces at ends of lines away.
+      formatter = vscode.languages.registerDocumentFormattingEditProvider("plaintext", {
+        provideDocumentFormattingEdits: (document) => {
+          const whole = new vscode.Range(0, 0, document.lineCount, 0);
+          const text = document.getText();
+          const tidy = text.replaceAll(/ +$/gm, "").replace(/^(?!# )/, "# ");
+          return [vscode.TextEdit.replace(whole, tidy)];
+        },
+      });
+      await set({
+        "files.autoSave": "afterDelay",
+        "files.autoSaveDelay": 1,
+        "editor.formatOnSave": true,
+        "files.trimTrailingWhitespace": true,
+        "files.insertFinalNewline": true,
+      });
+    });
+    after(async () => {
+      formatter.dispose();
+      await set({
+        "files.autoSave": "off",
+        "files.autoSaveDelay": undefined,
+        "editor.formatOnSave": undefined,
+        "files.trimTrailingWhitespace": undefined,
+        "files.insertFinalNewline": undefined,
+      });
+    });
+
+    it("is one step of undo still, of the right text", async () => {
+      assert.equal(files().get("autoSave"), "afterDelay");
+      const text = `${opening}\nThe rest.\n`;
+      const editor = await openText(text, "saved.txt");
+      const { document } = editor;
+      const cursor = new vscode.Position(0, opening.length);
+      editor.selection = new vscode.Selection(cursor, cursor);
+      const lengths = new Set<number>();
+      const watch = vscode.workspace.onDidChangeTextDocument((event) => {
+        if (event.document === document) lengths.add(document.getText().length);
+      });
+      let versionsSaved = 0;
+      const saves = vscode.workspace.onDidSaveTextDocument((saved) => {
+        if (saved === document) versionsSaved++;
+      });
+      const result = await generate({ maxTokens: 60 });
+      watch.dispose();
+      assert.equal(document.getText().replace(/^# /, ""), `${opening}${result!.text}\nThe rest.\n`);
+      assert.equal(lengths.size, 1);
+      await eventually(() => versionsSaved > 0 && !document.isDirty);
+      saves.dispose();
+      await vscode.commands.executeCommand("undo");
+      assert.equal(document.getText().replace(/^# /, ""), text);
+    });
+
+    it("keeps what was generated when it is stopped", async () => {
+      const editor = await openText(opening, "stopped-and-saved.txt");
+      atEnd(editor);
+      const running = generate({ maxTokens: 190 });
+      await eventually(() => services.engine.state.kind === "busy" && services.engine.model !== null);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await vscode.commands.executeCommand("steering.stop");
+      const result = await running;
+      assert.ok(result);
+      assert.ok(editor.document.getText().includes(opening + result.text));
+    });
+  });
+
+  it("has the right text when it is saved and formatted in the middle", async () => {
+    const format = vscode.languages.registerDocumentFormattingEditProvider("plaintext", {
+      provideDocumentFormattingEdits: (document) => [
+        vscode.TextEdit.replace(
+          new vscode.Range(0, 0, document.lineCount, 0),
+          document.getText().toUpperCase(),
+        ),
+      ],
+    });
+    const setting = vscode.workspace.getConfiguration("editor");
+    await setting.update("formatOnSave", true, vscode.ConfigurationTarget.Global);
+    try {
+      const editor = await openText(opening, "formatted.txt");
+      const { document } = editor;
+      atEnd(editor);
+      const running = generate({ maxTokens: 190 });
+      await eventually(() => document.getText().length > opening.length + 10);
+      await document.save();
+      const result = await running;
+      // VS Code drops the work of a formatter that the next piece overtakes; else the formatting has ended the generation.
+      const text = document.getText();
+      const whole = (opening + result!.text).toUpperCase();
+      if (result!.isStopped) assert.ok(whole.startsWith(text.toUpperCase()));
+      else assert.equal(text.toUpperCase(), whole);
+      await eventually(() => services.engine.state.kind === "ready");
+      assert.equal(document.getText(), text);
+    } finally {
+      format.dispose();
+      await setting.update("formatOnSave", undefined, vscode.ConfigurationTarget.Global);
+    }
+  });
 
   it("goes on at the cursor with what the model says, unsteered", async () => {
     const editor = await openText(`${opening}\nThe rest.`, "generated.txt");

@@ -9,6 +9,7 @@ import {
   openText,
   testVectors,
   writeTestVector,
+  writeText,
 } from "./support/editors.ts";
 
 const text = "Once upon a time, there was a little girl named Lily.";
@@ -202,6 +203,77 @@ describe("Inspect Selection", () => {
     await vscode.workspace.fs.delete(doomed);
     await eventually(() => services.vectors.get(doomed) === undefined);
     assert.equal(await hoverAt(editor, 0, 20), "");
+  });
+
+  describe("in texts of other kinds", () => {
+    async function assertShown(editor: vscode.TextEditor): Promise<void> {
+      assert.notEqual(await hoverAt(editor, 0, 20), "");
+    }
+    const activeOf = (uri: vscode.Uri): Promise<vscode.TextEditor> =>
+      eventually(() => {
+        const editor = vscode.window.activeTextEditor;
+        return editor?.document.uri.toString() === uri.toString() ? editor : undefined;
+      });
+
+    it("reads documents that cannot be edited", async () => {
+      const provider = vscode.workspace.registerTextDocumentContentProvider("steering-inspected", {
+        provideTextDocumentContent: () => text,
+      });
+      try {
+        const uri = vscode.Uri.parse("steering-inspected:/a.txt");
+        const editor = await vscode.window.showTextDocument(uri);
+        const result = await inspect();
+        assert.equal(result!.tokens.map((token) => token.text).join(""), text);
+        await assertShown(editor);
+      } finally {
+        provider.dispose();
+      }
+    });
+
+    it("reads each side of a comparison", async () => {
+      const left = await writeText(text, "inspect-left.txt");
+      const right = await writeText(text.replace("girl", "dog"), "inspect-right.txt");
+      await vscode.commands.executeCommand("vscode.diff", left, right);
+      const rightEditor = await activeOf(right);
+      assert.ok(await inspect());
+      await assertShown(rightEditor);
+      await vscode.commands.executeCommand("workbench.action.compareEditor.focusSecondarySide");
+      const leftEditor = await activeOf(left);
+      assert.equal(await hoverAt(leftEditor, 0, 20), "");
+      assert.ok(await inspect());
+      await assertShown(leftEditor);
+      await assertShown(rightEditor);
+      await vscode.commands.executeCommand("steering.clearInspection");
+      for (const editor of [leftEditor, rightEditor]) assert.equal(await hoverAt(editor, 0, 20), "");
+    });
+
+    it("reads documents without a file", async () => {
+      const document = await vscode.workspace.openTextDocument({ content: text });
+      const editor = await vscode.window.showTextDocument(document);
+      assert.ok(await inspect());
+      await assertShown(editor);
+    });
+
+    it("reads the cell of a notebook that is being edited", async () => {
+      const cell = { cell_type: "code", source: [text], metadata: {}, outputs: [], execution_count: null };
+      const notebook = JSON.stringify({ cells: [cell, cell], metadata: {}, nbformat: 4, nbformat_minor: 5 });
+      const uri = await writeText(notebook, "inspected.ipynb");
+      await vscode.window.showNotebookDocument(await vscode.workspace.openNotebookDocument(uri));
+      await vscode.commands.executeCommand("notebook.cell.edit");
+      const editor = await eventually(() => {
+        const active = vscode.window.activeTextEditor;
+        return active?.document.uri.scheme === "vscode-notebook-cell" ? active : undefined;
+      });
+      const result = await inspect();
+      assert.equal(result!.tokens.map((token) => token.text).join(""), text);
+      await assertShown(editor);
+    });
+
+    it("says that no text is open where none is", async () => {
+      await closeEverything();
+      await vscode.commands.executeCommand("workbench.action.openSettings2");
+      assert.equal(await inspect(), undefined);
+    });
   });
 
   it("refuses layers and vectors that are not there, and gives nothing", async () => {

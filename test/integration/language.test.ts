@@ -124,7 +124,7 @@ describe("example sets in the editor", () => {
     const commands = lenses.map(({ command }) => command!);
     assert.deepEqual(
       commands.map(({ title }) => title),
-      ["$(play) Compute", "$(eye) Inspect", "1 pairs · 1 unpaired"],
+      ["$(play) Compute", "$(eye) Inspect", "1 pair · 1 unpaired"],
     );
     const known = await vscode.commands.getCommands(true);
     for (const { command } of commands.slice(0, 2)) assert.ok(known.includes(command), command);
@@ -194,6 +194,27 @@ describe("example sets in the editor", () => {
     const text = (await hover()).replaceAll("&nbsp;", " ");
     assert.match(text, /5 tokens, 4 of them the text/);
     assert.match(text, /Read at last: token 4/);
+  });
+
+  it("shows on hover the token that Compute read last for this set", async () => {
+    const services = await activate();
+    const uri = await writeText(`${lines.join("\n")}\n`, ".steering", "sets", "remembered.jsonl");
+    const { uri: vector } = await vscode.commands.executeCommand<{ uri: string }>("steering.computeVector", {
+      set: uri,
+      position: "last-1",
+      name: "remembered",
+    });
+    await vscode.workspace.fs.delete(vscode.Uri.parse(vector));
+    await eventually(() => services.engine.state.kind === "ready");
+    const { document } = await vscode.window.showTextDocument(uri);
+    const [hover] = await vscode.commands.executeCommand<vscode.Hover[]>(
+      "vscode.executeHoverProvider",
+      document.uri,
+      new vscode.Position(0, 32),
+    );
+    const [content] = hover!.contents as vscode.MarkdownString[];
+    // BOS, " A", " bright", " day", "."
+    assert.match(content!.value.replaceAll("&nbsp;", " "), /Read at last-1: token 3/);
   });
 
   it("checks a set that is open when it was renamed into the folder", async () => {

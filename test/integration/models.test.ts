@@ -9,6 +9,7 @@ import { commandIds } from "../../src/host/ids.ts";
 import type { ModelEntry } from "../../src/host/modelScan.ts";
 import type { Services } from "../../src/host/services.ts";
 import { HubServer, type HubContent } from "../support/hubServer.ts";
+import { ProxyServer } from "../support/proxyServer.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
@@ -171,6 +172,36 @@ describe("models", () => {
       assert.ok(!existsSync(downloaded.folder));
       assert.equal(await services.models.get(downloaded.reference), undefined);
       assert.equal(services.models.selected(), "stories15m");
+    });
+
+    it("is asked through the proxy that VS Code is set to", async () => {
+      // Names that nobody but the proxy can find: VS Code goes to 127.0.0.1 without one.
+      const behind = new HubServer(content, { hosts: { hub: "hub.test", storage: "storage.test" } });
+      const proxy = new ProxyServer();
+      await Promise.all([behind.start(), proxy.start()]);
+      const http = vscode.workspace.getConfiguration("http");
+      try {
+        await set("hubEndpoint", behind.endpoint);
+        await http.update("proxy", proxy.address, vscode.ConfigurationTarget.Global);
+        const downloaded = await run<{ reference: string; folder: string }>(
+          "downloadModel",
+          "someone/Stories",
+          { confirmed: true },
+        );
+        assert.ok(downloaded);
+        for (const origin of [behind.endpoint, behind.storageOrigin]) {
+          assert.ok(
+            proxy.seen.some((what) => what.includes(origin.replace("http://", ""))),
+            origin,
+          );
+        }
+        assert.equal(behind.seen.length, proxy.seen.length);
+        await run("deleteModel", downloaded.reference, { confirmed: true });
+      } finally {
+        await http.update("proxy", undefined, vscode.ConfigurationTarget.Global);
+        await set("hubEndpoint", hub.endpoint);
+        await Promise.all([behind.stop(), proxy.stop()]);
+      }
     });
 
     it("deletes nothing that was not downloaded", async () => {

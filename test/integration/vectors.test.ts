@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as vscode from "vscode";
+import { writeNewFileAtomically } from "../../src/client/files.ts";
 import type { Services } from "../../src/host/services.ts";
 import { encodeVectorFile, type VectorProvenance } from "../../src/formats/vectorFile.ts";
 import { vectorFixture } from "../unit/support/vectorFixture.ts";
+import { eventually } from "./support/editors.ts";
 
 const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
 
@@ -103,6 +105,38 @@ describe("vectors", () => {
     assert.deepEqual(names(), ["one"]);
   });
 
+  it("brings a deleted one back by the button of the notice", async () => {
+    const uri = await write("one", bytesOf(1));
+    await services.vectors.apply(uri, { on: true });
+    await vscode.commands.executeCommand("notifications.clearAll");
+    await vscode.commands.executeCommand("steering.deleteVector", uri);
+    assert.deepEqual(names(), []);
+    await vscode.commands.executeCommand("notification.acceptPrimaryAction");
+    await until(services, () => names().length === 1);
+    assert.deepEqual(
+      services.vectors.applied().map(({ entry }) => entry.name),
+      ["one"],
+    );
+  });
+
+  it("writes two at once under two names, in two windows as well", async () => {
+    const folderPath = folder.fsPath;
+    await write("first", bytesOf(1));
+    const bytes = [bytesOf(2), bytesOf(3)];
+    const path = join(folderPath, "raced.safetensors");
+    const [byWindow, uri] = await Promise.all([
+      writeNewFileAtomically(path, bytes[0]!),
+      write("raced", bytes[1]!),
+    ]);
+    await services.vectors.refresh();
+    const sets = services.vectors
+      .all()
+      .map(({ name, file }) => [name, file?.provenance?.examples.name] as const)
+      .filter(([name]) => name.startsWith("raced"));
+    assert.equal(sets.length, byWindow ? 2 : 1);
+    assert.equal(services.vectors.get(uri)?.file?.provenance?.examples.name, "set-3");
+  });
+
   it("duplicates, negates and combines; what does not fit gives no file", async () => {
     const uri = await write("happy", bytesOf(1));
     await write("formal", bytesOf(2));
@@ -157,6 +191,24 @@ describe("vectors", () => {
     assert.equal(services.vectors.applied()[0]?.strength, 1);
     await vscode.commands.executeCommand("steering.switchVector", uri);
     assert.deepEqual(services.vectors.applied(), []);
+  });
+
+  it("selects in the view what is new", async () => {
+    const uri = await write("happy", bytesOf(1));
+    const isSelected = (address: string): boolean => {
+      const selected = services.vectors.selected().map((entry) => entry.uri.toString());
+      return selected.length === 1 && selected[0] === address;
+    };
+    const [copy] = await vscode.commands.executeCommand<string[]>("steering.duplicateVector", uri);
+    await eventually(() => isSelected(copy!));
+    const [negated] = await vscode.commands.executeCommand<string[]>("steering.negateVector", uri);
+    await eventually(() => isSelected(negated!));
+    const sum = await vscode.commands.executeCommand<string>("steering.combineVectors", {
+      expression: "2*happy",
+      name: "twice",
+    });
+    await eventually(() => isSelected(sum));
+    assert.equal(services.vectors.current()?.uri.toString(), sum);
   });
 
   it("opens in its own editor, also by name, also a bad one", async () => {

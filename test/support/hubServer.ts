@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export interface HubFault {
@@ -21,6 +22,12 @@ export interface HubFault {
     | { readonly stallAfter: number }
     /** Other content of the same size. */
     | "wrong-content"
+    /** More than there is, of no announced length. */
+    | "longer"
+    /** All of the file, whatever was asked for. */
+    | "ignores-range"
+    /** A range that was not asked for. */
+    | "other-range"
     | { readonly redirectTo: string };
 }
 
@@ -47,6 +54,13 @@ export interface HubContent {
   isPlain?: boolean;
 }
 
+export interface HubPlace {
+  /** Hosts that only a proxy can find, in the place of 127.0.0.1. */
+  readonly hosts?: { readonly hub: string; readonly storage: string };
+  /** PEM texts; with them both servers speak TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
 export class HubServer {
   readonly seen: SeenRequest[] = [];
   readonly faults: HubFault[] = [];
@@ -57,11 +71,18 @@ export class HubServer {
   readonly #content: HubContent;
   readonly #hub: Server;
   readonly #storage: Server;
+  readonly #place: HubPlace;
 
-  constructor(content: HubContent) {
+  constructor(content: HubContent, place: HubPlace = {}) {
     this.#content = content;
-    this.#hub = createServer((request, response) => void this.#answerHub(request, response));
-    this.#storage = createServer((request, response) => void this.#answerStorage(request, response));
+    this.#place = place;
+    const { tls } = place;
+    const serve = (answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server =>
+      tls === undefined
+        ? createServer((request, response) => void answer(request, response))
+        : createTlsServer(tls, (request, response) => void answer(request, response));
+    this.#hub = serve((request, response) => this.#answerHub(request, response));
+    this.#storage = serve((request, response) => this.#answerStorage(request, response));
   }
 
   async start(): Promise<void> {
@@ -87,11 +108,16 @@ export class HubServer {
   }
 
   get endpoint(): string {
-    return originOf(this.#hub);
+    return this.#originOf(this.#hub, this.#place.hosts?.hub);
   }
 
   get storageOrigin(): string {
-    return originOf(this.#storage);
+    return this.#originOf(this.#storage, this.#place.hosts?.storage);
+  }
+
+  #originOf(server: Server, host = "127.0.0.1"): string {
+    const scheme = this.#place.tls === undefined ? "http" : "https";
+    return `${scheme}://${host}:${(server.address() as AddressInfo).port}`;
   }
 
   async #answerHub(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -168,10 +194,16 @@ export class HubServer {
 
   async #send(seen: SeenRequest, content: Buffer, response: ServerResponse): Promise<void> {
     const fault = this.#fault(seen.path, true);
+    if (fault === "longer") {
+      response.write(content);
+      response.end(content);
+      return;
+    }
     const bytes = fault === "wrong-content" ? Buffer.alloc(content.length, 120) : content;
     const tag = `"${sha256(content).slice(0, 16)}"`;
     const isSame = seen.ifRange === undefined || seen.ifRange === tag;
-    const from = isSame ? Number(/^bytes=(\d+)-$/.exec(seen.range ?? "")?.[1] ?? 0) : 0;
+    const asked = isSame ? Number(/^bytes=(\d+)-$/.exec(seen.range ?? "")?.[1] ?? 0) : 0;
+    const from = fault === "ignores-range" ? 0 : asked + (fault === "other-range" ? 1 : 0);
     if (from >= bytes.length && from > 0) {
       response.writeHead(416).end();
       return;
@@ -229,11 +261,7 @@ export class HubServer {
 }
 
 function isBodyFault(kind: HubFault["kind"]): boolean {
-  return kind === "wrong-content" || "resetAfter" in kind || "truncateTo" in kind || "stallAfter" in kind;
-}
-
-function originOf(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return typeof kind === "string" || "resetAfter" in kind || "truncateTo" in kind || "stallAfter" in kind;
 }
 
 function sha256(bytes: Buffer): string {

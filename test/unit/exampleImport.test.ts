@@ -9,9 +9,10 @@ import {
 } from "../../src/formats/exampleImport.ts";
 import { exampleTable } from "../../src/formats/exampleTable.ts";
 import { examplesOf, parseExampleSet, type ExampleLabel } from "../../src/formats/exampleSet.ts";
+import { english } from "../../src/shared/localisation.ts";
 
 function read(format: ImportFormat, text: string, side: ExampleLabel | null = null): ImportedExamples {
-  const steps = importExamples(text, format, side);
+  const steps = importExamples(text, format, side, english);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;

@@ -28,8 +28,13 @@ describe("reading", () => {
       { line: 4, example: { label: "negative", text: "b" } },
       { line: 6, example: { label: "negative", text: "c" } },
     ]);
-    expect(read.problems).toEqual([
-      { line: 5, message: expect.stringContaining("not JSON") as string, severity: "error" },
+    expect(read.problems).toMatchObject([
+      {
+        line: 5,
+        code: "not-json",
+        message: expect.stringContaining("not JSON") as string,
+        severity: "error",
+      },
     ]);
   });
 
@@ -74,7 +79,7 @@ describe("reading", () => {
     [`{"label":"positive","text":"${"a".repeat(2_100_000)}"}`, "longer"],
   ])("%.60s is reported", (bad, word) => {
     const read = set(line("negative", "ok"), bad);
-    expect(read.problems).toEqual([
+    expect(read.problems).toMatchObject([
       { line: 2, message: expect.stringContaining(word) as string, severity: "error" },
     ]);
     expect(formatExampleSet(read)).toContain(bad);

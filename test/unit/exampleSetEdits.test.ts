@@ -19,6 +19,7 @@ import {
   undoEdit,
   unpairLines,
 } from "../../src/formats/exampleSetEdits.ts";
+import { english } from "../../src/shared/localisation.ts";
 
 const line = (label: string, text: string, more: object = {}): string =>
   JSON.stringify({ label, text, ...more });
@@ -68,14 +69,19 @@ describe("sides and pairs", () => {
   });
 
   test("pairing takes a new name and frees those who were paired before", () => {
-    const { set: paired, pairs: names } = pairLines(pairs, [1, 4]);
+    const { set: paired, pairs: names } = pairLines(pairs, [1, 4], english);
     expect(names).toEqual(["p2"]);
     expect(summary(paired)).toEqual(["p a p2", "n b", "p c", "n d p2"]);
   });
 
   test("several are paired in order; unequal numbers are refused", () => {
-    expect(summary(pairLines(pairs, [1, 2, 3, 4]).set)).toEqual(["p a p2", "n b p2", "p c p3", "n d p3"]);
-    expect(() => pairLines(pairs, [1, 3])).toThrow("2 positive and 0 negative");
+    expect(summary(pairLines(pairs, [1, 2, 3, 4], english).set)).toEqual([
+      "p a p2",
+      "n b p2",
+      "p c p3",
+      "n d p3",
+    ]);
+    expect(() => pairLines(pairs, [1, 3], english)).toThrow("2 positive and 0 negative");
   });
 
   test("unpairing one side unpairs both", () => {
@@ -111,7 +117,7 @@ describe("undo", () => {
   const edits: Record<string, (content: ExampleSet) => ExampleSet> = {
     remove: (content) => takeLines(content, [1, 3]).rest,
     move: (content) => moveToSide(content, [1, 3], "other"),
-    pair: (content) => pairLines(content, [3, 4]).set,
+    pair: (content) => pairLines(content, [3, 4], english).set,
     unpair: (content) => unpairLines(content, [1]),
     append: (content) => appendExamples(content, [{ label: "positive", text: "c" }]),
   };

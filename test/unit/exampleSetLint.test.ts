@@ -57,8 +57,8 @@ describe("example set lint", () => {
     const [problem, ...others] = lint(positive, "oops", negative);
     expect(others).toEqual([]);
     expect(problem).toMatchObject({ line: 2, from: 0, to: 4, code: "bad-line", severity: "error" });
-    expect(problem!.values[0]).toContain("not JSON");
-    expect(lint('{"label')[0]!.values[0]).not.toContain("line 1");
+    expect(problem!.cause?.code).toBe("not-json");
+    expect(lint('{"label')[0]!.cause?.values[0]).not.toContain("line 1");
     expect(repaired(positive, "oops", negative)).toEqual({
       kind: "delete-line",
       lines: lines(positive, negative),

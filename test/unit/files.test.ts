@@ -17,6 +17,7 @@ import {
   checkWritable,
   readFileBounded,
   writeFileAtomically,
+  writeNewFileAtomically,
 } from "../../src/client/files.ts";
 
 let folder = "";
@@ -113,4 +114,13 @@ test("folders are made at any depth, also by two at once", async () => {
     checkFolderWritable(join(deep, "d")),
   ]);
   expect(readdirSync(deep)).toEqual(["d"]);
+});
+
+test("of several that make the same new file at once one does, and its content is whole", async () => {
+  const path = join(folder, "new.txt");
+  const contents = Array.from({ length: 8 }, (_, index) => String(index).repeat(10_000));
+  const made = await Promise.all(contents.map((content) => writeNewFileAtomically(path, content)));
+  expect(made.filter(Boolean)).toHaveLength(1);
+  expect(readFileSync(path, "utf8")).toBe(contents[made.indexOf(true)]);
+  expect(readdirSync(folder)).toEqual(["new.txt"]);
 });

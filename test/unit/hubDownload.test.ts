@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +14,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeRepository, parseHubReference } from "../../src/client/hubApi.ts";
 import { downloadModel, offeredWeights, planCatalogue, planWeights } from "../../src/client/hubDownload.ts";
-import { hubEndpoint, type HubOptions } from "../../src/client/hubHttp.ts";
+import {
+  hubEndpoint,
+  hubGet,
+  requestDirectly,
+  type HubOptions,
+  type StartRequest,
+} from "../../src/client/hubHttp.ts";
 import { TransferRate } from "../../src/client/transferRate.ts";
 import { downloadRecordName } from "../../src/formats/downloadRecord.ts";
 import { HubServer, type HubContent, type HubFault } from "../support/hubServer.ts";
@@ -144,6 +151,61 @@ describe("a download", () => {
     expect(Number(/^bytes=(\d+)-$/.exec(second!)?.[1])).toBeGreaterThan(0);
   });
 
+  it.each<[string, HubFault["kind"], number]>([
+    ["sends the whole file in its place", "ignores-range", 1],
+    ["sends another range", "other-range", 2],
+    ["says that there is no such range", { status: 416 }, 2],
+  ])("starts anew where the server %s", async (_, kind, more) => {
+    fault({ resetAfter: 100_000 });
+    hub.onRequest = ({ range }) => {
+      if (range !== undefined && hub.faults.every(({ times }) => times === 0)) fault(kind);
+      if (range !== undefined) hub.onRequest = () => undefined;
+    };
+    await download();
+    expectWhole();
+    const [first, second, ...others] = hub.seen
+      .filter(({ origin, path }) => origin === "hub" && path.endsWith("model.safetensors"))
+      .map(({ range }) => range);
+    expect(first).toBeUndefined();
+    expect(second).toMatch(/^bytes=\d+-$/);
+    expect(others).toEqual(Array.from({ length: more - 1 }, () => undefined));
+  });
+
+  it("takes nothing beyond the size that the hub names", async () => {
+    fault("longer", 9);
+    await expect(download()).rejects.toThrow(
+      failure({ message: expect.stringContaining("longer than") as string }),
+    );
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it("bears a slow link, as long as something comes", async () => {
+    hub.slowMilliseconds = 40;
+    // All in all 700 ms and more.
+    await download({ stallMilliseconds: 400 });
+    expectWhole();
+    expect(requests("model.safetensors")).toEqual([undefined]);
+  });
+
+  it.runIf(existsSync("/dev/full"))("says that the disk is full when it is", async () => {
+    fault({ resetAfter: 100_000 });
+    hub.onRequest = ({ range }) => {
+      if (range !== undefined) fault({ status: 404 });
+    };
+    await expect(download()).rejects.toThrow(failure({}));
+    hub.onRequest = () => undefined;
+    const part = join(folder, "../.Tiny.download/model.safetensors.part");
+    rmSync(part);
+    symlinkSync("/dev/full", part);
+    await expect(download()).rejects.toThrow(
+      expect.objectContaining({
+        kind: "FileUnwritable",
+        remedy: expect.stringContaining("Free space") as string,
+      }) as Error,
+    );
+    expect(existsSync(folder)).toBe(false);
+  });
+
   it("stops at once, keeps what it has, and goes on from there", async () => {
     hub.slowMilliseconds = 5;
     const controller = new AbortController();
@@ -242,8 +304,11 @@ describe("a download", () => {
     expect(hub.seen.filter(({ path }) => path.endsWith("model.safetensors"))).toHaveLength(5);
   });
 
-  it("does not wait for an hour", async () => {
-    fault({ status: 429, headers: { "retry-after": "3600" } }, 1, "revision/main");
+  it.each([
+    ["in seconds", () => "3600"],
+    ["as a date", () => new Date(Date.now() + 3_600_000).toUTCString()],
+  ])("does not wait for an hour that is asked for %s", async (_, value) => {
+    fault({ status: 429, headers: { "retry-after": value() } }, 1, "revision/main");
     await expect(download()).rejects.toThrow(remedy("60 minutes"));
   });
 
@@ -309,6 +374,20 @@ describe("a download", () => {
       );
     },
   );
+
+  it("follows redirects without a host, and not from encrypted to plain addresses", async () => {
+    fault({ redirectTo: `/someone/Tiny/resolve/${commit}/tokenizer.json` }, 1, "config.json");
+    content.files.set("config.json", content.files.get("tokenizer.json")!);
+    await download();
+    expect(existsSync(join(folder, "model.safetensors"))).toBe(true);
+    const encrypted: StartRequest = (url, headers, signal) =>
+      requestDirectly(new URL(url.href.replace("https:", "http:")), headers, signal);
+    const options = { endpoint: hub.endpoint.replace("http:", "https:"), startRequest: encrypted };
+    fault({ redirectTo: `${hub.endpoint}/elsewhere` });
+    await expect(
+      hubGet(`${options.endpoint}/model.safetensors`, options, {}, new AbortController().signal),
+    ).rejects.toThrow(failure({ detail: expect.stringContaining("no encryption") as string }));
+  });
 
   it("does not follow redirects for ever", async () => {
     fault({ redirectTo: `${hub.endpoint}/someone/Tiny/resolve/${commit}/model.safetensors` }, 1000);

@@ -123,3 +123,31 @@ test("what is not UTF-8, or too large, is refused and stays", async () => {
   expect(readFileSync(path)).toEqual(Buffer.from([0xff, 0xfe, 0x41]));
   await expect(changeSharedFile(path, 2, () => "x")).rejects.toEqual(failure("FileUnreadable"));
 });
+
+test("what is no longer wanted at the last moment is not written, and the edit is made again", async () => {
+  writeFileSync(path, "old\n");
+  let calls = 0;
+  await changeSharedFile(
+    path,
+    maxBytes,
+    (text) => `${text}${++calls}\n`,
+    () => calls === 2,
+  );
+  expect(readFileSync(path, "utf8")).toBe("old\n2\n");
+});
+
+test("nothing is lost to somebody who writes in the very last moment", async () => {
+  writeFileSync(path, "old\n");
+  let calls = 0;
+  await changeSharedFile(
+    path,
+    maxBytes,
+    (text) => `${text}mine\n`,
+    () => {
+      // The file has been compared by now; this is the last step before the renaming.
+      if (++calls === 1) writeFileSync(path, "old\ntheirs\n");
+      return true;
+    },
+  );
+  expect(readFileSync(path, "utf8")).toBe("old\ntheirs\nmine\n");
+});

@@ -1,14 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { vectorPage, type VectorPageInput } from "../../src/host/editor/vectorPage.ts";
-import type { Localisation } from "../../src/host/vectorFacts.ts";
 import { SteerscopeError } from "../../src/shared/errors.ts";
+import { english } from "../../src/shared/localisation.ts";
 import { vectorFixture } from "./support/vectorFixture.ts";
-
-/** As VS Code does it without a translation. */
-const l10n = {
-  t: (message: string, ...values: unknown[]) =>
-    message.replaceAll(/\{(\d+)\}/g, (_, index: string) => String(values[Number(index)])),
-} as Localisation;
 
 const input: VectorPageInput = {
   name: "happy-sad",
@@ -16,7 +10,7 @@ const input: VectorPageInput = {
   problem: null,
   decimals: 3,
   nonce: "abc123",
-  l10n,
+  l10n: english,
   language: "en",
 };
 

@@ -6,6 +6,7 @@ import {
   type ExampleSet,
 } from "../../formats/exampleSet.ts";
 import { newPairIds, pairIds } from "../../formats/exampleSetEdits.ts";
+import { lineProblemText } from "../../formats/lineProblem.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
 import { setFromArgument } from "../exampleNodes.ts";
 import type { ExampleSets } from "../exampleSets.ts";
@@ -95,7 +96,7 @@ async function append(
     lines = examples.map((_, index) => first + index);
     const bad = after.problems.find(({ line, severity }) => line >= first && severity === "error");
     if (bad === undefined) return after;
-    throw new SteerscopeError("InvalidRequest", bad.message, {
+    throw new SteerscopeError("InvalidRequest", lineProblemText(bad, vscode.l10n), {
       remedy: vscode.l10n.t("Select another text."),
     });
   });

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { computeRequest, computedVectorFile, type ComputeSettings } from "../../formats/computedVector.ts";
 import { exampleSetHash, type ExampleSet } from "../../formats/exampleSet.ts";
+import { lineProblemText } from "../../formats/lineProblem.ts";
 import type { ComputeVectorRequest, ModelDescription, Progress } from "../../shared/engineContract.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
 import { isRepeat, readChoices, type SpelledChoices } from "../computeChoices.ts";
@@ -138,7 +139,14 @@ function soundRequest(
       const line = new vscode.Position(bad.line - 1, 0);
       await vscode.window.showTextDocument(uri, { selection: new vscode.Range(line, line) });
     };
-    void notices.showError(error, [{ title: vscode.l10n.t("Open Line {0}", bad.line), run: open }]);
+    const place = vscode.l10n.t("{0}, line {1}: {2}", set.name, bad.line, lineProblemText(bad, vscode.l10n));
+    const sentence = new SteerscopeError("ExampleSetInvalid", place, {
+      remedy: vscode.l10n.t(
+        "Correct or remove the line; pairs are formed in order, so that a skipped line would move them.",
+      ),
+      ...(error.detail === undefined ? {} : { detail: error.detail }),
+    });
+    void notices.showError(sentence, [{ title: vscode.l10n.t("Open Line {0}", bad.line), run: open }]);
     return undefined;
   }
 }

@@ -17,42 +17,56 @@ import { pickOrCreateSet } from "../pickSet.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
 import type { RevealOptions } from "../views/exampleItems.ts";
+import { isKeyRequest } from "../views/focusedItem.ts";
 import { deleteSets, openSet, registerSetCommands } from "./setCommands.ts";
 
-/** Commands on items of the Examples view, which get the clicked item and the selected ones; `selection` serves the keys. */
+/** What the Examples view knows of itself. */
+export interface ExamplesViewState {
+  readonly selection: () => readonly ExamplesNode[];
+  /** What a key that was pressed in it is about. */
+  readonly ofKey: () => Promise<readonly ExamplesNode[]>;
+}
+
+/** Commands on items of the Examples view, which get the clicked item and the selected ones, or nothing, or a key's request. */
 export function registerExampleTreeCommands(
   services: Services,
   tracker: OriginTracker,
-  selection: () => readonly ExamplesNode[],
+  { selection, ofKey }: ExamplesViewState,
 ): vscode.Disposable {
   const { sets } = services;
-  const chosen = (clicked: unknown, selected: unknown): readonly ChosenExamples[] => {
+  const chosen = async (clicked: unknown, selected: unknown): Promise<readonly ChosenExamples[]> => {
     requireTrust();
-    return chosenExamples(sets, clicked, selected, selection());
+    return isKeyRequest(clicked)
+      ? chosenExamples(sets, undefined, undefined, await ofKey())
+      : chosenExamples(sets, clicked, selected, selection());
   };
   return vscode.Disposable.from(
-    registerSetCommands(services, selection),
-    registerCommand(services, "revealExample", (clicked?: unknown, selected?: unknown, more?: unknown) =>
-      reveal(
-        services,
-        tracker,
-        first(chosen(clicked, selected)),
-        (more as RevealOptions | undefined)?.preserveFocus === true,
-      ),
+    registerSetCommands(services, ofKey),
+    registerCommand(
+      services,
+      "revealExample",
+      async (clicked?: unknown, selected?: unknown, more?: unknown) =>
+        reveal(
+          services,
+          tracker,
+          first(await chosen(clicked, selected)),
+          (more as RevealOptions | undefined)?.preserveFocus === true,
+        ),
     ),
-    registerCommand(services, "editExample", (clicked?: unknown, selected?: unknown) =>
-      editText(services, first(chosen(clicked, selected))),
+    registerCommand(services, "editExample", async (clicked?: unknown, selected?: unknown) =>
+      editText(services, first(await chosen(clicked, selected))),
     ),
     registerCommand(services, "copyExample", async (clicked?: unknown, selected?: unknown) => {
-      const texts = examplesOfChosen(services, chosen(clicked, selected)).map(({ text }) => text);
+      const texts = examplesOfChosen(services, await chosen(clicked, selected)).map(({ text }) => text);
       await vscode.env.clipboard.writeText(texts.join("\n"));
       return texts;
     }),
     registerCommand(services, "removeExample", async (clicked?: unknown, selected?: unknown) => {
-      // The delete key knows no items: on a set it means the set.
-      const selectedSets = selection().flatMap((node) => (node.kind === "set" ? [node] : []));
-      if (clicked === undefined && selectedSets.length > 0) {
-        requireTrust();
+      requireTrust();
+      const nodes = isKeyRequest(clicked) ? await ofKey() : clicked === undefined ? selection() : [];
+      // The delete key on a set means the set.
+      const selectedSets = nodes.flatMap((node) => (node.kind === "set" ? [node] : []));
+      if (selectedSets.length > 0) {
         await deleteSets(
           services,
           selectedSets.flatMap((node) => setFromArgument(sets, node) ?? []),
@@ -61,26 +75,31 @@ export function registerExampleTreeCommands(
       }
       return editExamples(
         services,
-        chosen(clicked, selected),
+        nodes.length > 0
+          ? chosenExamples(sets, undefined, undefined, nodes)
+          : await chosen(clicked, selected),
         (set, lines) => takeLines(set, lines).rest,
         (count) =>
           count === 1 ? vscode.l10n.t("Removed an example.") : vscode.l10n.t("Removed {0} examples.", count),
       );
     }),
-    registerCommand(services, "moveExample", (clicked?: unknown, selected?: unknown, label?: unknown) =>
-      moveBetweenSides(services, chosen(clicked, selected), isLabel(label) ? label : "other"),
+    registerCommand(services, "moveExample", async (clicked?: unknown, selected?: unknown, label?: unknown) =>
+      moveBetweenSides(services, await chosen(clicked, selected), isLabel(label) ? label : "other"),
     ),
-    registerCommand(services, "moveExampleToSet", (clicked?: unknown, selected?: unknown, target?: unknown) =>
-      moveElsewhere(services, chosen(clicked, selected), target),
+    registerCommand(
+      services,
+      "moveExampleToSet",
+      async (clicked?: unknown, selected?: unknown, target?: unknown) =>
+        moveElsewhere(services, await chosen(clicked, selected), target),
     ),
     registerCommand(services, "pairExamples", async (clicked?: unknown, selected?: unknown) => {
-      const examples = oneSet(chosen(clicked, selected));
+      const examples = oneSet(await chosen(clicked, selected));
       let pairs: readonly string[] = [];
       await editExamples(
         services,
         [examples],
         (set, lines) => {
-          const paired = pairLines(set, lines);
+          const paired = pairLines(set, lines, vscode.l10n);
           pairs = paired.pairs;
           return paired.set;
         },
@@ -88,8 +107,8 @@ export function registerExampleTreeCommands(
       );
       return pairs;
     }),
-    registerCommand(services, "unpairExamples", (clicked?: unknown, selected?: unknown) =>
-      editExamples(services, chosen(clicked, selected), unpairLines, (count) =>
+    registerCommand(services, "unpairExamples", async (clicked?: unknown, selected?: unknown) =>
+      editExamples(services, await chosen(clicked, selected), unpairLines, (count) =>
         vscode.l10n.t("Unpaired: {0}.", count),
       ),
     ),
@@ -129,7 +148,11 @@ export async function moveAll(
   }
   if (count === 0) return 0;
   const name = services.sets.get(target)?.name ?? "";
-  offerUndo(services, vscode.l10n.t("Moved {0} examples to {1}.", count, name), async () => {
+  const sentence =
+    count === 1
+      ? vscode.l10n.t("Moved an example to {0}.", name)
+      : vscode.l10n.t("Moved {0} examples to {1}.", count, name);
+  offerUndo(services, sentence, async () => {
     for (const undo of undos.reverse()) await undo();
   });
   return count;
@@ -205,7 +228,7 @@ function currentExample(
   { uri, references }: ChosenExamples,
 ): { readonly example: Example; readonly line: number } {
   const set = sets.get(uri)?.set;
-  const line = set ? requireLines(set, references)[0]! : 0;
+  const line = set ? requireLines(set, references, vscode.l10n)[0]! : 0;
   const example = set?.lines[line - 1]?.example;
   if (example) return { example, line };
   throw new SteerscopeError("InvalidRequest", vscode.l10n.t("The example is no longer there."), {

@@ -5,6 +5,7 @@ import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
 import type { TokenInput } from "../../shared/tokenInput.ts";
 import { formatApplied } from "../appliedRecipe.ts";
 import { StreamedInsertion } from "../editor/streamedInsertion.ts";
+import { requireWritable } from "../editor/writableText.ts";
 import type { Job } from "../engineHost.ts";
 import { contextKeys } from "../ids.ts";
 import { requireTrust } from "../notices.ts";
@@ -50,6 +51,7 @@ async function generateHere(services: Services, given: GenerateArguments): Promi
       remedy: vscode.l10n.t("Open a file and put the cursor where the model shall go on."),
     });
   }
+  await requireWritable(editor);
   await vectors.ready;
   const { document, selection } = editor;
   const applied = vectors.applied();
@@ -63,7 +65,7 @@ async function generateHere(services: Services, given: GenerateArguments): Promi
   let modelName = "";
   let isStopped = false;
   const stop = new AbortController();
-  const insertion = new StreamedInsertion(document, selection.end, () => {
+  const insertion = new StreamedInsertion(editor, selection.end, () => {
     stop.abort();
   });
   await setGenerating(true);

@@ -94,13 +94,15 @@ async function importFiles(
   await sets.change(uri, (set) =>
     read.reduce((content, { imported }) => appendLines(content, imported.lines), set),
   );
-  await sets.setActive(uri);
+  await sets.present(uri);
   tell(services, setNameOf(uri), lines.length, skippedCount);
   return { set: uri.toString(), added: lines.length, skipped };
 }
 
 async function importFile(file: vscode.Uri, side: ExampleLabel | null): Promise<ImportedExamples> {
-  return inSlices(importExamples(await readText(file), importFormatOf(file.path) ?? "txt", side));
+  return inSlices(
+    importExamples(await readText(file), importFormatOf(file.path) ?? "txt", side, vscode.l10n),
+  );
 }
 
 /** The files of a menu's click, of another caller, or of a dialog. Throws Cancelled. */
@@ -137,11 +139,10 @@ async function askSide(file: vscode.Uri, count: number): Promise<ExampleLabel> {
     { label: vscode.l10n.t("$(remove) Negative examples"), side: "negative" as const },
   ];
   const chosen = await vscode.window.showQuickPick(items, {
-    placeHolder: vscode.l10n.t(
-      "{0} does not say the side of {1} texts: they are",
-      workspacePath(file),
-      count,
-    ),
+    placeHolder:
+      count === 1
+        ? vscode.l10n.t("{0} does not say the side of a text: it is", workspacePath(file))
+        : vscode.l10n.t("{0} does not say the side of {1} texts: they are", workspacePath(file), count),
   });
   if (chosen === undefined) throw cancelled();
   return chosen.side;
@@ -160,14 +161,18 @@ async function targetOf(
 
 function tell({ log, notices }: Services, name: string, added: number, skipped: number): void {
   if (skipped === 0) {
-    void vscode.window.showInformationMessage(vscode.l10n.t("Imported {0} examples into {1}.", added, name));
+    void vscode.window.showInformationMessage(
+      added === 1
+        ? vscode.l10n.t("Imported an example into {0}.", name)
+        : vscode.l10n.t("Imported {0} examples into {1}.", added, name),
+    );
     return;
   }
   void notices.guard(async () => {
     const showLog = vscode.l10n.t("Show Log");
     const chosen = await vscode.window.showWarningMessage(
       vscode.l10n.t(
-        "Imported {0} examples into {1}; {2} lines were skipped. The log says which and why.",
+        "Examples imported into {1}: {0}; lines skipped: {2}. The log says which and why.",
         added,
         name,
         skipped,

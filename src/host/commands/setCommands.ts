@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { SteerscopeError } from "../../shared/errors.ts";
 import { offerUndo } from "../exampleEdits.ts";
 import { setFromArgument, type ExamplesNode } from "../exampleNodes.ts";
-import { fileExists, setExtension } from "../exampleSetFile.ts";
+import { setExtension, unsavedText } from "../exampleSetFile.ts";
 import type { ExampleSetFile, ExampleSets } from "../exampleSets.ts";
 import { requireTrust } from "../notices.ts";
 import { askName, pickSet } from "../pickSet.ts";
@@ -10,29 +10,25 @@ import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
 import {
   deleteToTrash,
+  fileExists,
   fileNameProblem,
-  freeName,
   setsFolder,
   steeringFolderFor,
-  writeFileSafely,
+  writeNewFileSafely,
 } from "../steeringFolder.ts";
+import { isKeyRequest } from "../views/focusedItem.ts";
 
-/** What the key bindings of the view pass: the command is about the view's selection. */
-interface SelectionRequest {
-  readonly selection: true;
-}
-
-/** Commands on whole example sets; `selection` is what is selected in the Examples view. */
+/** Commands on whole example sets; `ofKey` is what a key that was pressed in the Examples view is about. */
 export function registerSetCommands(
   services: Services,
-  selection: () => readonly ExamplesNode[],
+  ofKey: () => Promise<readonly ExamplesNode[]>,
 ): vscode.Disposable {
   const { sets } = services;
-  /** The set of a menu's item, of another caller or of the view's selection; else the person is asked. */
+  /** The set of a menu's item, of another caller or of a key; else the person is asked. */
   const setFor = async (argument: unknown, question: string): Promise<ExampleSetFile> => {
     requireTrust();
     await sets.ready;
-    const named = isSelectionRequest(argument) ? selection()[0] : argument;
+    const named = isKeyRequest(argument) ? (await ofKey())[0] : argument;
     if (named === undefined || named === null) return pickSet(sets, question);
     const found = setFromArgument(sets, named);
     if (found !== undefined) return found;
@@ -105,7 +101,7 @@ export async function deleteSets(
   offerUndo(services, sentence, async () => {
     for (const { uri, bytes } of deleted) {
       // Somebody may have made a set of this name meanwhile: both stay.
-      await writeFileSafely(await freeName(folderOf(uri), nameOf(files, uri), setExtension), bytes);
+      await writeNewFileSafely(folderOf(uri), nameOf(files, uri), setExtension, bytes);
     }
     await sets.refresh();
     if (wasActive !== undefined && sets.get(wasActive) !== undefined) await sets.setActive(wasActive);
@@ -122,7 +118,7 @@ async function newSet(sets: ExampleSets, argument: unknown): Promise<string> {
   const name =
     typeof given === "string" ? given : await askName(vscode.l10n.t("Name of the new example set"), "", near);
   const uri = await sets.create(name, near);
-  await sets.setActive(uri);
+  await sets.present(uri);
   return uri.toString();
 }
 
@@ -156,9 +152,11 @@ async function renameSet({ sets }: Services, { uri, name }: ExampleSetFile, give
 }
 
 async function duplicateSet({ sets }: Services, { uri, name }: ExampleSetFile): Promise<string> {
-  const target = await freeName(folderOf(uri), vscode.l10n.t("{0}-copy", name), setExtension);
-  await writeFileSafely(target, await vscode.workspace.fs.readFile(uri));
+  const content = unsavedText(uri) ?? (await vscode.workspace.fs.readFile(uri));
+  const copy = vscode.l10n.t("{0}-copy", name);
+  const target = await writeNewFileSafely(folderOf(uri), copy, setExtension, content);
   await sets.refresh();
+  await sets.present(target);
   return target.toString();
 }
 
@@ -168,10 +166,6 @@ function folderOf(uri: vscode.Uri): vscode.Uri {
 
 function nameOf(files: readonly ExampleSetFile[], uri: vscode.Uri): string {
   return files.find((file) => file.uri === uri)?.name ?? setsFolder;
-}
-
-function isSelectionRequest(argument: unknown): argument is SelectionRequest {
-  return typeof argument === "object" && argument !== null && "selection" in argument;
 }
 
 function lineOf(argument: unknown): number | undefined {

@@ -1,5 +1,6 @@
 /**
- * Hover on a text of an example set: how many tokens it has and which one is read. Only a model that is loaded is asked,
+ * Hover on a text of an example set: how many tokens it has and which one is read, as Compute would take it: with the
+ * template and the read position that were chosen for this set last. Only a model that is loaded is asked,
  * and only while it has nothing else to do: a hover starts no process and waits for nothing.
  */
 import * as vscode from "vscode";
@@ -7,17 +8,18 @@ import type { Example } from "../../formats/exampleSet.ts";
 import { valueColumns } from "../../formats/exampleSetLint.ts";
 import type { TokenizedText } from "../../shared/engineContract.ts";
 import { isSteerscopeError } from "../../shared/errors.ts";
-import { formatReadPosition, resolveReadPosition } from "../../shared/readPosition.ts";
-import { hasPrompt } from "../../shared/tokenInput.ts";
+import { formatReadPosition, resolveReadPosition, type ReadPosition } from "../../shared/readPosition.ts";
+import { hasPrompt, type Template } from "../../shared/tokenInput.ts";
+import { rememberedChoices } from "../computeMemory.ts";
 import { commandIds } from "../ids.ts";
 import type { Services } from "../services.ts";
-import { settings } from "../settings.ts";
 import { columnsOfLine, readExampleSet } from "./exampleSetDocuments.ts";
 
 /** Texts whose tokens are remembered. */
 const maximumKept = 200;
 
-export function exampleSetHover({ engine }: Services): vscode.HoverProvider {
+export function exampleSetHover(services: Services): vscode.HoverProvider {
+  const { engine } = services;
   const kept = new Map<string, TokenizedText>();
   return {
     async provideHover(document, position) {
@@ -37,31 +39,37 @@ export function exampleSetHover({ engine }: Services): vscode.HoverProvider {
         );
         return new vscode.Hover(text, range);
       }
-      const key = JSON.stringify([model.modelHash, example.prompt, example.text]);
+      const { choices } = rememberedChoices(services, document);
+      const { template, position: read } = choices;
+      if (template === "chat" && !model.hasChatTemplate) {
+        text.appendText(
+          vscode.l10n.t("{0} has no chat template, with which Compute reads this set.", model.name),
+        );
+        return new vscode.Hover(text, range);
+      }
+      const key = JSON.stringify([model.modelHash, template, example.prompt, example.text]);
       let tokens = kept.get(key);
       if (tokens === undefined) {
         if (engine.state.kind !== "ready") return undefined;
-        tokens = await tokenize(example);
+        tokens = await tokenize(example, template);
         if (tokens === undefined) return undefined;
         kept.set(key, tokens);
         const [oldest] = kept.keys();
         if (kept.size > maximumKept) kept.delete(oldest!);
       }
-      describe(text, tokens, hasPrompt(example), model.name, document.uri);
+      describe(text, { tokens, example, read, model: model.name });
       return new vscode.Hover(text, range);
     },
   };
 
-  async function tokenize({ text, prompt }: Example): Promise<TokenizedText | undefined> {
+  async function tokenize({ text, prompt }: Example, template: Template): Promise<TokenizedText | undefined> {
     const inputs = [prompt === undefined ? { text } : { text, prompt }];
     const options = {
       title: vscode.l10n.t("Counting tokens"),
       location: vscode.ProgressLocation.Window,
     };
     try {
-      const results = await engine.run(options, (job) =>
-        job.engine.tokenize({ inputs, template: "none" }, job.call),
-      );
+      const results = await engine.run(options, (job) => job.engine.tokenize({ inputs, template }, job.call));
       return results[0];
     } catch (error) {
       // What was asked for is a hover: no message box for a model without a tokenizer, or one that has just gone.
@@ -71,26 +79,31 @@ export function exampleSetHover({ engine }: Services): vscode.HoverProvider {
   }
 }
 
-function describe(
-  to: vscode.MarkdownString,
-  tokens: TokenizedText,
-  isPrompted: boolean,
-  model: string,
-  uri: vscode.Uri,
-): void {
+interface ReadExample {
+  readonly tokens: TokenizedText;
+  readonly example: Example;
+  readonly read: ReadPosition;
+  /** Its name. */
+  readonly model: string;
+}
+
+function describe(to: vscode.MarkdownString, { tokens, example, read, model }: ReadExample): void {
   const { ids, textStart, textEnd, pieces } = tokens;
   const own = textEnd - textStart;
-  to.appendText(vscode.l10n.t("{0} tokens, {1} of them the text ({2})", ids.length, own, model));
+  to.appendText(
+    ids.length === 1
+      ? vscode.l10n.t("1 token, {0} of the text ({1})", own, model)
+      : vscode.l10n.t("{0} tokens, {1} of them the text ({2})", ids.length, own, model),
+  );
   to.appendMarkdown("\n\n");
-  const position = settings.defaultPosition(uri);
+  const spelling = formatReadPosition(read);
   try {
-    const { start, end } = resolveReadPosition(position, {
+    const { start, end } = resolveReadPosition(read, {
       length: ids.length,
       textStart,
       textEnd,
-      hasPrompt: isPrompted,
+      hasPrompt: hasPrompt(example),
     });
-    const spelling = formatReadPosition(position);
     to.appendText(
       end - start === 1
         ? vscode.l10n.t("Read at {0}: token {1}, {2}", spelling, start, JSON.stringify(pieces[start]))
@@ -98,6 +111,10 @@ function describe(
     );
   } catch (error) {
     if (!isSteerscopeError(error)) throw error;
-    to.appendText(error.message);
+    to.appendText(
+      read.kind === "mean-completion" && !hasPrompt(example)
+        ? vscode.l10n.t("Nothing is read at {0}: the example has no prompt.", spelling)
+        : vscode.l10n.t("Nothing is read at {0}: the example is too short.", spelling),
+    );
   }
 }

@@ -27,8 +27,11 @@ export const exampleSetLenses: vscode.CodeLensProvider = {
         arguments: [{ uri }],
       }),
       new vscode.CodeLens(top, {
-        title: vscode.l10n.t("{0} pairs · {1} unpaired", pairCount, unpaired),
-        tooltip: vscode.l10n.t("{0} positive and {1} negative examples", positive.length, negative.length),
+        title:
+          pairCount === 1
+            ? vscode.l10n.t("1 pair · {0} unpaired", unpaired)
+            : vscode.l10n.t("{0} pairs · {1} unpaired", pairCount, unpaired),
+        tooltip: vscode.l10n.t("{0} positive, {1} negative", positive.length, negative.length),
         // A lens without a command is plain text.
         command: "",
       }),

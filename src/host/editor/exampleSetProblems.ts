@@ -1,14 +1,15 @@
 /** The words for what the lint of example sets finds. */
 import * as vscode from "vscode";
 import type { LintFixKind, LintProblem } from "../../formats/exampleSetLint.ts";
+import { labelText, lineProblemText } from "../../formats/lineProblem.ts";
 import { settings } from "../settings.ts";
 
 /** A sentence for people. */
-export function describeProblem({ code, values, severity }: LintProblem): string {
+export function describeProblem({ code, values, cause, severity }: LintProblem): string {
   const [first = "", second = "", third = ""] = values;
   switch (code) {
     case "bad-line":
-      return String(first);
+      return cause === null ? "" : lineProblemText(cause, vscode.l10n);
     case "empty-text":
       return severity === "error"
         ? vscode.l10n.t("The text of an example cannot be empty.")
@@ -21,41 +22,38 @@ export function describeProblem({ code, values, severity }: LintProblem): string
         first,
       );
     case "pair-one-sided":
-      return vscode.l10n.t('The pair "{0}" has no {1} example.', first, labelName(second));
     case "pair-twice":
-      return vscode.l10n.t(
-        'The pair "{0}" has a second {1} example; the first is at line {2}.',
-        first,
-        labelName(second),
-        third,
-      );
+      return lineProblemText({ code, values }, vscode.l10n);
     case "unequal-sides":
       return vscode.l10n.t(
-        "{0} positive and {1} negative examples have no pair: they stay unpaired. Methods that need pairs leave them out.",
+        "Without a pair: {0} positive, {1} negative. They stay unpaired; methods that need pairs leave them out.",
         first,
         second,
       );
     case "side-missing":
-      return vscode.l10n.t("There is no {0} example yet; a vector needs both sides.", labelName(first));
+      return vscode.l10n.t(
+        "There is no {0} example yet; a vector needs both sides.",
+        labelText(first, vscode.l10n),
+      );
     case "length-imbalance":
       return vscode.l10n.t(
-        "Positive examples have {0} words, negative ones {1} (medians): the vector may be about length.",
+        "Median words of an example: {0} positive, {1} negative. The vector may be about length.",
         first,
         second,
       );
     case "side-identical":
-      return vscode.l10n.t("All {0} examples are the same text.", labelName(first));
+      return vscode.l10n.t("All {0} examples are the same text.", labelText(first, vscode.l10n));
     case "side-alike":
       return vscode.l10n.t(
         'All {0} examples begin with "{1}", the others do not: the vector may be about these words.',
-        labelName(first),
+        labelText(first, vscode.l10n),
         second,
       );
     case "telling-word":
       return vscode.l10n.t(
         'The word "{0}" alone tells the sides apart (AUROC {2}, {1} side): the vector may be about the word.',
         first,
-        labelName(second),
+        labelText(second, vscode.l10n),
         Number(third).toFixed(settings.decimals()),
       );
   }
@@ -81,8 +79,4 @@ export function describeFix(kind: LintFixKind): string {
     case "remove-pair-id":
       return vscode.l10n.t("Remove the pair id");
   }
-}
-
-function labelName(label: string | number): string {
-  return label === "positive" ? vscode.l10n.t("positive") : vscode.l10n.t("negative");
 }

@@ -36,7 +36,7 @@ export const exampleSetSymbols: vscode.DocumentSymbolProvider = {
       const range = first.range.union(children.at(-1)!.range);
       const group = new vscode.DocumentSymbol(
         name,
-        vscode.l10n.t("{0} examples", children.length),
+        children.length === 1 ? vscode.l10n.t("1 example") : vscode.l10n.t("{0} examples", children.length),
         vscode.SymbolKind.Array,
         range,
         first.selectionRange,

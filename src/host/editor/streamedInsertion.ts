@@ -1,16 +1,25 @@
 /**
  * Text that is written into a document piece by piece, as one step of undo. Edits of the person before or behind it move
- * it; one inside ends it. Pieces wait while no editor shows the document and are written at the end at the latest.
+ * it; one inside ends it. Pieces wait while no editor shows the document and are written at the end at the latest. Where
+ * VS Code saves by itself all of them wait, and are shown as a preview: each save closes a step of undo, and formats what
+ * is half written. A save that the person asks for in the middle does so, too.
  */
 import * as vscode from "vscode";
 import { SteerscopeError } from "../../shared/errors.ts";
+import { GenerationPreview } from "./generationPreview.ts";
+import { readOnly } from "./writableText.ts";
 
 /** VS Code refuses an edit made for an older version of the text: the person was typing. */
 const maximumRetries = 20;
 const retryMilliseconds = 25;
 
 export class StreamedInsertion implements vscode.Disposable {
+  readonly #editor: vscode.TextEditor;
   readonly #document: vscode.TextDocument;
+  /** null: pieces are written as they come. */
+  readonly #preview: GenerationPreview | null;
+  /** Editors that take an edit and do nothing. */
+  readonly #readOnly = new Set<vscode.TextEditor>();
   readonly #onInterrupted: () => void;
   readonly #subscriptions: vscode.Disposable;
   /** Offsets of the document: what was inserted is [from, to). */
@@ -26,9 +35,15 @@ export class StreamedInsertion implements vscode.Disposable {
   #writing: Promise<void> = Promise.resolve();
   #failure: SteerscopeError | null = null;
 
-  /** `onInterrupted`: the person edits inside the text, the document is closed or cannot be written. */
-  constructor(document: vscode.TextDocument, at: vscode.Position, onInterrupted: () => void) {
+  /**
+   * `editor` comes before others that show the same document. `onInterrupted`: the person edits inside the text, the
+   * document is closed or cannot be written.
+   */
+  constructor(editor: vscode.TextEditor, at: vscode.Position, onInterrupted: () => void) {
+    const { document } = editor;
+    this.#editor = editor;
     this.#document = document;
+    this.#preview = savesByItself(document) ? new GenerationPreview(document) : null;
     this.#from = document.offsetAt(at);
     this.#to = this.#from;
     this.#onInterrupted = onInterrupted;
@@ -53,6 +68,10 @@ export class StreamedInsertion implements vscode.Disposable {
     // The last piece must be known as such: it closes the step of undo. So one is always held back.
     const held = this.#waiting;
     this.#waiting += this.#withLineEnds(text);
+    if (this.#preview !== null) {
+      this.#preview.update(() => ({ text: this.#waiting, at: this.range.end }));
+      return;
+    }
     if (held === "" || this.#isWriting) return;
     this.#isWriting = true;
     this.#writing = this.#write(held, false).finally(() => {
@@ -63,34 +82,59 @@ export class StreamedInsertion implements vscode.Disposable {
   /** Writes what is left. Throws FileUnwritable where the document could not be written. */
   async finish(): Promise<void> {
     await this.#writing;
+    this.#preview?.dispose();
     if (!this.#isInterrupted && this.#waiting !== "") await this.#write(this.#waiting, true);
     if (this.#failure !== null) throw this.#failure;
   }
 
   dispose(): void {
+    this.#preview?.dispose();
     this.#subscriptions.dispose();
   }
 
   /** Takes `text` from the beginning of what waits and inserts it. */
   async #write(text: string, isLast: boolean): Promise<void> {
     for (let retry = 0; retry < maximumRetries && !this.#isInterrupted; retry++) {
-      const editor = vscode.window.visibleTextEditors.find(({ document }) => document === this.#document);
-      if (editor === undefined && !isLast) return;
+      const editors = this.#editors();
+      const editor = editors.find((each) => !this.#readOnly.has(each));
+      if (editors.length === 0 && !isLast) return;
+      if (editors.length > 0 && editor === undefined) {
+        this.#fail(readOnly());
+        return;
+      }
       this.#expected = text;
       const at = this.#document.positionAt(this.#to);
       const isDone = await (editor === undefined
         ? this.#insertUnseen(at, text)
         : this.#insert(editor, at, text, isLast));
+      // The change is told before the edit is said to be done, which says nothing about the edits of an editor.
+      const hasChanged = this.#hasArrived();
       this.#expected = null;
-      if (isDone) {
+      if (hasChanged || (isDone && editor === undefined)) {
         this.#waiting = this.#waiting.slice(text.length);
         this.#hasWritten = true;
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
+      if (isDone && editor !== undefined) this.#readOnly.add(editor);
+      else await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
     }
     if (this.#isInterrupted) return;
-    this.#failure = new SteerscopeError("FileUnwritable", vscode.l10n.t("This document cannot be edited."));
+    this.#fail(new SteerscopeError("FileUnwritable", vscode.l10n.t("This document cannot be edited.")));
+  }
+
+  /** The edit that was on its way is in the text. */
+  #hasArrived(): boolean {
+    return this.#expected === null;
+  }
+
+  /** Those that show the document, the best one to write to first. */
+  #editors(): readonly vscode.TextEditor[] {
+    const all = vscode.window.visibleTextEditors.filter(({ document }) => document === this.#document);
+    return all.includes(this.#editor) ? [this.#editor, ...all.filter((each) => each !== this.#editor)] : all;
+  }
+
+  #fail(error: SteerscopeError): void {
+    this.#failure = error;
     this.#interrupt();
   }
 
@@ -153,7 +197,14 @@ export class StreamedInsertion implements vscode.Disposable {
   }
 
   #withLineEnds(text: string): string {
-    const plain = text.replaceAll("\r\n", "\n");
+    // A lone carriage return would come back as a line end of the document.
+    const plain = text.replaceAll(/\r\n?/g, "\n");
     return this.#document.eol === vscode.EndOfLine.CRLF ? plain.replaceAll("\n", "\r\n") : plain;
   }
+}
+
+/** VS Code does not save by itself what has no file yet. */
+function savesByItself(document: vscode.TextDocument): boolean {
+  const mode = vscode.workspace.getConfiguration("files", document).get<string>("autoSave", "off");
+  return mode !== "off" && !document.isUntitled;
 }

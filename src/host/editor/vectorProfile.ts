@@ -1,6 +1,6 @@
 /** Two small line charts over the layers: what strength 1 adds, and how well the sides separate. */
 import type { LayerMeasures } from "../../shared/vectorMeasures.ts";
-import type { Localisation } from "../vectorFacts.ts";
+import type { Localisation } from "../../shared/localisation.ts";
 import { escapeHtml } from "./escapeHtml.ts";
 
 const width = 420;

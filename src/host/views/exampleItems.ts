@@ -38,6 +38,25 @@ export function itemOf(node: ExamplesNode, context: ItemContext): vscode.TreeIte
   }
 }
 
+/** Names an item from one refresh to the next. */
+export function itemId(node: ExamplesNode): string {
+  const set = node.uri.toString();
+  switch (node.kind) {
+    case "set":
+      return set;
+    case "side":
+      return `${set}#${node.label}`;
+    case "example": {
+      const hash = createHash("sha1").update(node.raw).digest("hex");
+      return `${set}#${node.example.label}#${hash}#${node.occurrence}`;
+    }
+    case "problem":
+      return `${set}#problem#${node.line}#${node.message}`;
+    case "more":
+      return `${set}#more#${node.label}`;
+  }
+}
+
 /** How many examples a side has. */
 export function countOf(file: ExampleSetFile | undefined, label: ExampleLabel): number {
   return file?.set ? examplesOf(file.set).filter(({ example }) => example.label === label).length : 0;
@@ -83,7 +102,8 @@ function labelName(label: ExampleLabel): string {
   return label === "positive" ? vscode.l10n.t("Positive") : vscode.l10n.t("Negative");
 }
 
-function setItem({ uri }: SetNode, { file, isActive }: ItemContext): vscode.TreeItem {
+function setItem(node: SetNode, { file, isActive }: ItemContext): vscode.TreeItem {
+  const { uri } = node;
   const name = file?.name ?? "";
   const positive = countOf(file, "positive");
   const negative = countOf(file, "negative");
@@ -97,7 +117,7 @@ function setItem({ uri }: SetNode, { file, isActive }: ItemContext): vscode.Tree
     name,
     isActive ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
   );
-  item.id = uri.toString();
+  item.id = itemId(node);
   item.description = [...(file?.problem ? [] : [`${positive}+ ${negative}−`]), ...states].join(" · ");
   item.contextValue = "set";
   item.iconPath =
@@ -114,13 +134,14 @@ function setItem({ uri }: SetNode, { file, isActive }: ItemContext): vscode.Tree
   return item;
 }
 
-function sideItem({ uri, label }: SideNode, { file }: ItemContext): vscode.TreeItem {
+function sideItem(node: SideNode, { file }: ItemContext): vscode.TreeItem {
+  const { label } = node;
   const count = countOf(file, label);
   const item = new vscode.TreeItem(
     labelName(label),
     count === 0 ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Expanded,
   );
-  item.id = `${uri.toString()}#${label}`;
+  item.id = itemId(node);
   item.description = String(count);
   item.contextValue = "side";
   item.iconPath = new vscode.ThemeIcon(
@@ -143,7 +164,7 @@ function exampleItem(node: ExampleNode, { originOf }: ItemContext): vscode.TreeI
     ...(warning === undefined ? [] : [warning]),
   ];
   const item = new vscode.TreeItem(previewOf(text));
-  item.id = `${node.uri.toString()}#${label}#${createHash("sha1").update(node.raw).digest("hex")}#${node.occurrence}`;
+  item.id = itemId(node);
   item.description = description.join(" · ");
   item.contextValue = [
     "example",
@@ -166,10 +187,11 @@ function exampleItem(node: ExampleNode, { originOf }: ItemContext): vscode.TreeI
   return item;
 }
 
-function problemItem({ uri, line, message }: ProblemNode): vscode.TreeItem {
+function problemItem(node: ProblemNode): vscode.TreeItem {
+  const { uri, line, message } = node;
   const title = line === 0 ? vscode.l10n.t("The file cannot be read") : vscode.l10n.t("Line {0}", line);
   const item = new vscode.TreeItem(title);
-  item.id = `${uri.toString()}#problem#${line}#${message}`;
+  item.id = itemId(node);
   item.description = message;
   item.tooltip = message;
   item.contextValue = "problem";
@@ -183,9 +205,10 @@ function problemItem({ uri, line, message }: ProblemNode): vscode.TreeItem {
   return item;
 }
 
-function moreItem({ uri, label, count }: MoreNode): vscode.TreeItem {
+function moreItem(node: MoreNode): vscode.TreeItem {
+  const { uri, count } = node;
   const item = new vscode.TreeItem(vscode.l10n.t("{0} more in the file", count));
-  item.id = `${uri.toString()}#more#${label}`;
+  item.id = itemId(node);
   item.contextValue = "more";
   item.iconPath = new vscode.ThemeIcon("ellipsis");
   item.command = {

@@ -1,12 +1,14 @@
 import * as vscode from "vscode";
 import { examplesOf } from "../../formats/exampleSet.ts";
+import { lineProblemText } from "../../formats/lineProblem.ts";
 import { registerExampleTreeCommands } from "../commands/exampleTreeCommands.ts";
 import { OriginTracker } from "../editor/originTracker.ts";
 import type { ExampleNode, ExamplesNode, SideNode } from "../exampleNodes.ts";
 import { viewIds } from "../ids.ts";
 import type { Services } from "../services.ts";
 import { ExampleDragAndDrop } from "./exampleDragAndDrop.ts";
-import { exampleTooltip, itemOf } from "./exampleItems.ts";
+import { exampleTooltip, itemId, itemOf } from "./exampleItems.ts";
+import { itemsOfKey } from "./focusedItem.ts";
 
 /** VS Code makes an item of each child at once; a longer list is read in the file. */
 const maxExamplesShown = 2000;
@@ -53,11 +55,11 @@ class ExamplesTree implements vscode.TreeDataProvider<ExamplesNode> {
     if (file.set === null) {
       return [{ kind: "problem", uri, line: 0, message: file.problem?.message ?? "" }];
     }
-    const problems = file.set.problems.map(({ line, message }): ExamplesNode => ({
+    const problems = file.set.problems.map((problem): ExamplesNode => ({
       kind: "problem",
       uri,
-      line,
-      message,
+      line: problem.line,
+      message: lineProblemText(problem, vscode.l10n),
     }));
     return [{ kind: "side", uri, label: "positive" }, { kind: "side", uri, label: "negative" }, ...problems];
   }
@@ -117,9 +119,18 @@ export function registerExamplesView(services: Services): vscode.Disposable {
     view,
     tracker,
     sets.onDidChange(refresh),
+    sets.onDidAskToShow((uri) => {
+      const node: ExamplesNode = { kind: "set", uri };
+      view.reveal(node, { select: true, focus: false, expand: true }).then(undefined, (error: unknown) => {
+        log.debug(`The example set cannot be revealed: ${String(error)}`);
+      });
+    }),
     tracker.onDidChange(() => {
       tree.refresh();
     }),
-    registerExampleTreeCommands(services, tracker, () => view.selection),
+    registerExampleTreeCommands(services, tracker, {
+      selection: () => view.selection,
+      ofKey: () => itemsOfKey(view, itemId),
+    }),
   );
 }

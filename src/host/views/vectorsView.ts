@@ -8,6 +8,7 @@ import type { Services } from "../services.ts";
 import { settings } from "../settings.ts";
 import { vectorFacts } from "../vectorFacts.ts";
 import { modelNameOf, type VectorEntry, type Vectors } from "../vectors.ts";
+import { itemsOfKey } from "./focusedItem.ts";
 
 const uriListType = "text/uri-list";
 
@@ -19,11 +20,14 @@ export function registerVectorsView({ vectors, log }: Services): vscode.Disposab
     manageCheckboxStateManually: true,
     dragAndDropController: provider,
   });
+  vectors.setView({
+    selection: () => view.selection,
+    ofKey: () => itemsOfKey(view, ({ uri }) => uri.toString()),
+  });
   return vscode.Disposable.from(
     view,
     provider,
     view.onDidChangeSelection(({ selection }) => {
-      vectors.setSelected(selection);
       const [first, ...others] = selection;
       if (first !== undefined && others.length === 0) vectors.setCurrent(first.uri);
     }),
@@ -34,8 +38,9 @@ export function registerVectorsView({ vectors, log }: Services): vscode.Disposab
     }),
     vectors.onDidChange(() => {
       const count = vectors.applied().length;
-      view.badge =
-        count === 0 ? undefined : { value: count, tooltip: vscode.l10n.t("{0} vectors switched on", count) };
+      const tooltip =
+        count === 1 ? vscode.l10n.t("1 vector switched on") : vscode.l10n.t("{0} vectors switched on", count);
+      view.badge = count === 0 ? undefined : { value: count, tooltip };
     }),
     vectors.onDidAskToShow((entry) => {
       view.reveal(entry, { select: true, focus: false }).then(undefined, (error: unknown) => {

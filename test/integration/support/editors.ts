@@ -23,9 +23,11 @@ export async function openText(text: string, ...path: readonly string[]): Promis
 }
 
 /** Polls until `read` gives something; the test's own time limit ends it. */
-export async function eventually<T>(read: () => T | undefined | null | false): Promise<T> {
+export async function eventually<T>(
+  read: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+): Promise<T> {
   for (;;) {
-    const value = read();
+    const value = await read();
     if (value !== undefined && value !== null && value !== false) return value;
     await sleep(25);
   }

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { runCommandLine } from "../../../src/cli/commandLine.ts";
-import type { EngineMethod, ModelDescription } from "../../../src/shared/engineContract.ts";
+import {
+  engineContractVersion,
+  type EngineMethod,
+  type ModelDescription,
+} from "../../../src/shared/engineContract.ts";
 import { engineProxy, type CallOptions } from "../../../src/shared/engineProxy.ts";
 
 export const layers = 3;
@@ -46,7 +50,7 @@ export const measures = {
 export type Answers = Partial<Record<EngineMethod, (request: never, options: CallOptions) => unknown>>;
 
 export const answers: Answers = {
-  hello: () => ({ contractVersion: 1, engine: "local", processId: 1 }),
+  hello: () => ({ contractVersion: engineContractVersion, engine: "local", processId: 1 }),
   describe: () => ({ model: null, memory: { residentBytes: 1e6 } }),
   load: () => description,
   computeVector: () => ({
