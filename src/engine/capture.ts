@@ -18,27 +18,50 @@ export interface CaptureInput {
   readonly span: TokenSpan;
 }
 
-/** Where captured rows go: `add` sums a weighted part of input `input`'s row, [layers + 1, hidden] with a stride. */
+/** Where captured rows are summed up, and which of them are whole. */
 export class CaptureTarget {
   /** [inputs, layers + 1, hidden] */
   readonly rows: Float32Array;
   readonly #points: number;
   readonly #hidden: number;
+  /** By input: tokens of its span that have not been added. */
+  readonly #missing: Int32Array;
+  #whole: number[] = [];
 
-  constructor(inputs: number, points: number, hidden: number) {
-    this.rows = new Float32Array(inputs * points * hidden);
+  constructor(inputs: readonly CaptureInput[], points: number, hidden: number) {
+    this.rows = new Float32Array(inputs.length * points * hidden);
     this.#points = points;
     this.#hidden = hidden;
+    this.#missing = Int32Array.from(inputs, ({ span }) => span.end - span.start);
   }
 
-  /** Adds pool `pool` of batch row `row` of a forward result `pooled` [points, batch, pools, hidden]. */
-  add(input: number, pooled: Float32Array, batch: number, row: number, pools: number, pool: number): void {
+  /**
+   * Adds pool `pool` of batch row `row` of a forward result `pooled` [points, batch, pools, hidden], which is the weighted
+   * sum of `tokens` tokens, to the row of input `input`.
+   */
+  add(
+    { input, tokens }: { readonly input: number; readonly tokens: number },
+    pooled: Float32Array,
+    batch: number,
+    row: number,
+    pools: number,
+    pool: number,
+  ): void {
     const hidden = this.#hidden;
     for (let point = 0; point < this.#points; point++) {
       const from = ((point * batch + row) * pools + pool) * hidden;
       const to = (input * this.#points + point) * hidden;
       for (let i = 0; i < hidden; i++) this.rows[to + i]! += pooled[from + i]!;
     }
+    this.#missing[input]! -= tokens;
+    if (this.#missing[input] === 0) this.#whole.push(input);
+  }
+
+  /** Inputs whose rows have become whole since the last call. */
+  takeWhole(): number[] {
+    const whole = this.#whole;
+    this.#whole = [];
+    return whole;
   }
 }
 
@@ -57,7 +80,10 @@ export interface CaptureResult {
 /** Keeps one capture's result below what a typed array and a sane memory can hold. */
 const maximumResultBytes = 4 * 1024 ** 3;
 
-/** Captures with a cache of earlier captures. Throws InvalidRequest, ContextTooLong or Cancelled. */
+/** What a process that is killed may lose. */
+const keepMilliseconds = 2000;
+
+/** Captures with a cache of earlier captures; what is finished when it is stopped stays there. Throws InvalidRequest, ContextTooLong or Cancelled. */
 export async function capture(
   session: ModelSession,
   inputs: readonly CaptureInput[],
@@ -82,45 +108,59 @@ export async function capture(
   );
   const known = cache === null ? keys.map(() => undefined) : cache.getMany(keys, rowSize);
   const missing = inputs.flatMap((input, index) => (known[index] === undefined ? [{ input, index }] : []));
-  const captured = await captureMissing(
-    session,
+  const target = new CaptureTarget(
     missing.map(({ input }) => input),
-    options,
+    points,
+    session.hidden,
   );
+  const rowOf = (at: number): Float32Array => target.rows.subarray(at * rowSize, (at + 1) * rowSize);
+  const keep = (): void => {
+    cache?.putMany(target.takeWhole().map((at) => ({ key: keys[missing[at]!.index]!, row: rowOf(at) })));
+  };
+  const computed = await captureMissing(session, missing, target, keep, options);
   const rows = new Float32Array(inputs.length * rowSize);
   known.forEach((row, index) => {
     if (row !== undefined) rows.set(row, index * rowSize);
   });
   missing.forEach(({ index }, at) => {
-    rows.set(captured.rows.subarray(at * rowSize, (at + 1) * rowSize), index * rowSize);
+    rows.set(rowOf(at), index * rowSize);
   });
-  cache?.putMany(
-    missing.map(({ index }) => ({
-      key: keys[index]!,
-      row: rows.subarray(index * rowSize, (index + 1) * rowSize),
-    })),
-  );
   return {
     rows,
     tokens: {
       total: inputs.reduce((sum, { ids }) => sum + ids.length, 0),
-      computed: captured.computed,
+      computed,
       fromCache: inputs.length - missing.length,
       readIds: Int32Array.from(inputs, ({ ids, span }) => ids[span.start]!),
     },
   };
 }
 
+/** The number of tokens computed. `keep` is called now and then, and at the end whatever the end is. */
 async function captureMissing(
   session: ModelSession,
-  inputs: readonly CaptureInput[],
-  options: CaptureOptions,
-): Promise<{ rows: Float32Array; computed: number }> {
-  const target = new CaptureTarget(inputs.length, session.layers + 1, session.hidden);
-  if (inputs.length === 0) return { rows: target.rows, computed: 0 };
+  missing: readonly { readonly input: CaptureInput }[],
+  target: CaptureTarget,
+  keep: () => void,
+  { signal, onProgress }: CaptureOptions,
+): Promise<number> {
+  if (missing.length === 0) return 0;
   // Tokens after the last one that is read need not be computed.
-  const needed = inputs.map(({ ids, span }) => ({ ids: ids.subarray(0, span.end), span }));
+  const needed = missing.map(({ input: { ids, span } }) => ({ ids: ids.subarray(0, span.end), span }));
   const longest = Math.max(...needed.map(({ ids }) => ids.length));
   const run = session.canPack(longest + packTokens) ? capturePacked : captureByPrefix;
-  return { rows: target.rows, computed: await run(session, needed, target, options) };
+  let kept = performance.now();
+  try {
+    return await run(session, needed, target, {
+      signal,
+      onProgress: (done, total) => {
+        onProgress(done, total);
+        if (performance.now() - kept < keepMilliseconds) return;
+        keep();
+        kept = performance.now();
+      },
+    });
+  } finally {
+    keep();
+  }
 }

@@ -102,15 +102,14 @@ class PrefixCapture {
     for (let at = 0; at < tokens.length; at += chunkTokens) {
       throwIfCancelled(this.#options.signal);
       const chunk = tokens.subarray(at, at + chunkTokens);
-      const reads = this.#reads[index]!.filter(({ from, to }) => from < at + chunk.length && to > at);
+      const reads = this.#reads[index]!.flatMap(({ input, from, to }) => {
+        const part = { input, from: Math.max(from - at, 0), to: Math.min(to - at, chunk.length) };
+        return part.from < part.to ? [part] : [];
+      });
       const weights = new Float32Array(reads.length * chunk.length);
       reads.forEach(({ input, from, to }, pool) => {
         const row = pool * chunk.length;
-        weights.fill(
-          spanWeight(this.#inputs[input]!),
-          row + Math.max(from - at, 0),
-          row + Math.min(to - at, chunk.length),
-        );
+        weights.fill(spanWeight(this.#inputs[input]!), row + from, row + to);
       });
       const result = await this.#session.run({
         batch: 1,
@@ -121,8 +120,8 @@ class PrefixCapture {
         steering: null,
         pool: { weights, count: reads.length },
       });
-      reads.forEach(({ input }, pool) => {
-        this.#target.add(input, result.pooled, 1, 0, reads.length, pool);
+      reads.forEach(({ input, from, to }, pool) => {
+        this.#target.add({ input, tokens: to - from }, result.pooled, 1, 0, reads.length, pool);
       });
       cache = result.cache;
       this.#progress(chunk.length);
@@ -162,8 +161,8 @@ class PrefixCapture {
       pool: { weights, count: pools },
     });
     reads.forEach((own, row) => {
-      own.forEach(({ input }, pool) => {
-        this.#target.add(input, result.pooled, batch.length, row, pools, pool);
+      own.forEach(({ input, from, to }, pool) => {
+        this.#target.add({ input, tokens: to - from }, result.pooled, batch.length, row, pools, pool);
       });
     });
     this.#progress(lengths.reduce((sum, length) => sum + length, 0));

@@ -53,7 +53,8 @@ export async function capturePacked(
       pool: { weights: spanWeights(own, inputs, tokens), count: own.length },
     });
     own.forEach((read, pool) => {
-      target.add(read.input, result.pooled, 1, 0, own.length, pool);
+      const part = { input: read.input, tokens: read.to - read.from };
+      target.add(part, result.pooled, 1, 0, own.length, pool);
     });
     done += tokens;
     onProgress(done, trie.distinctTokens);
