@@ -1,6 +1,6 @@
 /** The shape of a command and what all commands share: engine options, progress, JSON. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelDescription } from "../shared/engineContract.ts";
 import type { CallOptions, Engine } from "../shared/engineProxy.ts";
@@ -74,6 +74,12 @@ export class Run {
     this.isJson = values.flag("json");
     this.#cacheFolder = values.path("cache-folder") ?? defaultCacheFolder(context.environment);
     this.#progress = new ProgressLine(context.stderr);
+    const cores = availableParallelism();
+    if (this.#threads !== undefined && this.#threads > cores) {
+      this.warn(
+        `This machine runs ${cores} threads at once; more would wait for each other, so ${cores} are used.`,
+      );
+    }
   }
 
   get cacheFolder(): string {

@@ -1,5 +1,5 @@
 /** From the words of a command line to an exit code: 0 done, 1 failed, 2 not understood, 130 stopped by Ctrl-C. */
-import { isSteerscopeError, serialiseError } from "../shared/errors.ts";
+import { isSteerscopeError, serialiseError, SteerscopeError } from "../shared/errors.ts";
 import { Arguments } from "./arguments.ts";
 import { activationsCommand } from "./activations.ts";
 import { commonOptions, Run, type Command, type CommandResult } from "./command.ts";
@@ -76,8 +76,10 @@ async function runCommand(command: Command, argv: readonly string[], context: Co
     return result.failed === true ? failed : done;
   } catch (error) {
     run.endProgress();
-    writeError(error, context, isJson, isVerbose);
-    return isSteerscopeError(error, "Cancelled") ? stopped : failed;
+    // What stops this program may have reached the engine first: its end is then no crash.
+    const isStop = isSteerscopeError(error, "Cancelled") || context.signal.aborted;
+    writeError(isStop ? new SteerscopeError("Cancelled", "Stopped.") : error, context, isJson, isVerbose);
+    return isStop ? stopped : failed;
   } finally {
     await run.dispose();
   }

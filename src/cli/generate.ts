@@ -154,8 +154,13 @@ function readSampling(values: Arguments): Sampling {
     minP: values.number("min-p", 0, 1) ?? minP,
     repetitionPenalty: values.number("repetition-penalty", 0.01, 100) ?? repetitionPenalty,
     seed: values.integer("seed", 0, 2 ** 32 - 1) ?? seed,
-    stop: values.texts("stop"),
+    stop: stopTexts(values.texts("stop")),
   };
+}
+
+function stopTexts(texts: readonly string[]): readonly string[] {
+  if (texts.includes("")) throw usageError("--stop is empty.");
+  return texts;
 }
 
 /**

@@ -27,9 +27,11 @@ process.on("SIGINT", () => {
   if (stop.signal.aborted) process.exit(interrupted);
   stop.abort();
 });
-process.on("SIGTERM", () => {
-  stop.abort();
-});
+for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    stop.abort();
+  });
+}
 // The reader of a pipe has seen enough, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 

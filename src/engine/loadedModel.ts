@@ -1,9 +1,9 @@
 /** A model ready for work: its session has passed the self-test, and it is known by the hash of all that it consists of. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { ModelDescription, SelfTestReport } from "../shared/engineContract.ts";
-import { SteerscopeError } from "../shared/errors.ts";
+import { isSteerscopeError, SteerscopeError } from "../shared/errors.ts";
 import { throwIfCancelled, type JobContext } from "./asyncEngine.ts";
 import { hashFile } from "./hashFile.ts";
 import type { ModelGraph } from "./modelGraph.ts";
@@ -49,7 +49,9 @@ export async function loadModel(
     stage(1);
     const { folder, graph, config, layout } = session.model;
     const tokenizer = existsSync(join(folder, "tokenizer.json")) ? await loadTokenizer(folder) : null;
-    const { report: selfTest, grouping } = await runSelfTest(session, signal);
+    const { report: selfTest, grouping } = await runSelfTest(session, signal).catch((error: unknown) => {
+      throw isSteerscopeError(error) ? error : unrunnable(error);
+    });
     requirePassed(selfTest);
     stage(2);
     const modelHash = await hashModel(session.model, cacheFolder, signal);
@@ -59,7 +61,7 @@ export async function loadModel(
       tokenizer,
       description: {
         model,
-        name: resolved.id ?? basename(resolved.folder),
+        name: resolved.name,
         architecture: config.architecture,
         layers: graph.layers,
         hidden: config.hidden,
@@ -84,17 +86,32 @@ export async function loadModel(
   }
 }
 
+const mostNamed = 3;
+
 function requirePassed(selfTest: SelfTestReport): void {
   const failed = selfTest.checks.filter(({ passed }) => !passed);
   if (failed.length === 0) return;
   throw new SteerscopeError(
     "SelfTestFailed",
-    `This model cannot be steered correctly: ${failed.map(({ name }) => name).join("; ")} does not hold.`,
+    `This model cannot be steered correctly. What does not hold: ${failed
+      .slice(0, mostNamed)
+      .map(({ name }) => name)
+      .join("; ")}${failed.length > mostNamed ? `; and ${failed.length - mostNamed} more` : ""}.`,
     {
       remedy: "Use another export of the model; fp32 is the safest.",
       detail: JSON.stringify(selfTest.checks),
     },
   );
+}
+
+/** Some kernels look at their inputs only when they run. */
+function unrunnable(error: unknown): SteerscopeError {
+  const detail = error instanceof Error ? error.message : String(error);
+  return new SteerscopeError("ModelUnsupported", "The CPU of onnxruntime cannot run this model.", {
+    remedy: "Choose another export of the model, or its safetensors weights.",
+    detail,
+    cause: error,
+  });
 }
 
 /** Over the patched graph and every file it takes weights from: large files are hashed once and remembered. */

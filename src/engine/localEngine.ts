@@ -1,4 +1,5 @@
 /** The engine contract on this machine: one model in one onnxruntime session, one job at a time. */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import {
   activationsFolder,
@@ -71,7 +72,9 @@ class LocalEngine {
   async load({ model }: EngineRequest<"load">, context: JobContext): Promise<ModelDescription> {
     if (this.#loaded?.description.model === model) return this.#loaded.description;
     await this.unload();
-    const { cacheFolder, threads = 0 } = this.#options;
+    const { cacheFolder } = this.#options;
+    // More threads than cores wait for each other: a hundred times slower with a thousand.
+    const threads = Math.min(this.#options.threads ?? 0, availableParallelism());
     this.#loaded = await loadModel(model, { roots: this.roots, cacheFolder, threads }, context);
     return this.#loaded.description;
   }

@@ -47,8 +47,9 @@ async function createEngine(): Promise<AsyncEngine> {
 }
 
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C reaches every process of a terminal; the parent decides what stops, so that it can answer for it.
-process.on("SIGINT", () => undefined);
+// Ctrl-C, a closed terminal and the end of a container reach every process; the parent decides what stops, so that it
+// can answer for it, and this one ends with the parent.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 
 /** Messages that arrive while the native library loads wait here. */
 const early: unknown[] = [];

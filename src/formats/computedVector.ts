@@ -41,7 +41,7 @@ export async function computedVectorFile({
   const { vectors, measures } = result;
   const provenance: VectorProvenance = {
     model: {
-      id: model.model,
+      id: model.name,
       revision: model.revision,
       hash: model.modelHash,
       architecture: model.architecture,

@@ -39,6 +39,16 @@ function corrupt(what: string): SteerscopeError {
   });
 }
 
+function incompleteGenai(what: string): SteerscopeError {
+  return new SteerscopeError(
+    "ModelUnsupported",
+    `genai_config.json does not say enough of the model: ${what}.`,
+    {
+      remedy: "Put the model's config.json, from where it was exported, beside it.",
+    },
+  );
+}
+
 /**
  * Reads a parsed `config.json` (Hugging Face spelling; multimodal files keep the decoder's part in `text_config`).
  * Throws ModelCorrupt where a needed number is missing and ModelUnsupported for encoder-decoder models.
@@ -78,11 +88,13 @@ export function readModelConfig(parsed: unknown): ModelConfig {
   };
 }
 
-/** Reads a `genai_config.json` of onnxruntime-genai, for folders that have no `config.json`. Throws ModelCorrupt. */
+/** Reads a `genai_config.json` of onnxruntime-genai, for folders that have no `config.json`. Throws ModelUnsupported where that does not say enough. */
 export function readGenaiConfig(parsed: unknown): ModelConfig {
   const model = isRecord(parsed) ? parsed["model"] : undefined;
   const decoder = isRecord(model) ? model["decoder"] : undefined;
-  if (!isRecord(model) || !isRecord(decoder)) throw corrupt("genai_config.json has no model.decoder");
+  if (!isRecord(model) || !isRecord(decoder)) throw incompleteGenai("it has no model.decoder");
+  const missing = ["hidden_size", "num_hidden_layers"].filter((key) => typeof decoder[key] !== "number");
+  if (missing.length > 0) throw incompleteGenai(`it has no ${missing.join(" and no ")}`);
   return readModelConfig({
     model_type: model["type"],
     vocab_size: model["vocab_size"],

@@ -55,10 +55,10 @@ const bitsOfDtype: ReadonlyMap<string, number> = new Map([
   ["C64", 64],
 ]);
 
-function refuse(kind: ErrorKind, detail: string): SteerscopeError {
-  return new SteerscopeError(kind, "This is not a sound safetensors file.", {
-    detail,
+function refuse(kind: ErrorKind, detail: string, cause?: unknown): SteerscopeError {
+  return new SteerscopeError(kind, `This is not a sound safetensors file: ${detail}.`, {
     remedy: "The file may be incomplete or damaged: download or write it again.",
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 
@@ -114,10 +114,7 @@ function decodeText(bytes: Uint8Array, errorKind: ErrorKind): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new SteerscopeError(errorKind, refuse(errorKind, "").message, {
-      cause,
-      detail: "header is not UTF-8",
-    });
+    throw refuse(errorKind, "the header is not UTF-8", cause);
   }
 }
 

@@ -182,6 +182,23 @@ describe("an engine that does not end when it is told to", () => {
     expect([code, stdout, stderr]).toEqual([130, "", "steerscope: Stopped.\n"]);
   });
 
+  test.skipIf(process.platform !== "linux").each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s that reaches every process of the group: 130",
+    async (signal) => {
+      const child = spawn(process.execPath, [cli, "generate", "--prompt", prompt, "--max-tokens", "240"], {
+        detached: true,
+        env: { ...process.env, STEERSCOPE_CACHE: join(folder, "cache") },
+      });
+      let stderr = "";
+      child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+      const children = `/proc/${child.pid!}/task/${child.pid!}/children`;
+      await vi.waitUntil(() => readFileSync(children, "utf8") !== "", { timeout: 60_000, interval: 5 });
+      process.kill(-child.pid!, signal);
+      expect([await ended, stderr]).toEqual([130, "steerscope: Stopped.\n"]);
+    },
+  );
+
   test("a command that fails: 1", async () => {
     const { program } = standIn(
       `send("error", call, { error: { kind: "ModelNotFound", message: "None." } });`,

@@ -2,8 +2,21 @@
 import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { ModelSession } from "../../src/engine/session.ts";
 import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+
+it("says so when a kernel of the runtime refuses the graph, which it does when it runs", async () => {
+  const test = openTestEngine();
+  const words = "Non-zero status code returned while running GroupQueryAttention node.";
+  const run = vi.spyOn(ModelSession.prototype, "run").mockRejectedValue(new Error(words));
+  await expect(test.call("load", { model: "stories15m" })).rejects.toMatchObject({
+    kind: "ModelUnsupported",
+    detail: words,
+  });
+  run.mockRestore();
+  await test.dispose();
+});
 
 describe("cancelling a load", () => {
   let test: TestEngine;

@@ -141,7 +141,7 @@ test("a vector file that is none is named", async () => {
   const path = inFolder("bad.safetensors");
   writeFileSync(path, "none");
   const { stderr } = await run(["inspect", path]);
-  expect(stderr).toContain(`steerscope: ${path}: This is not a sound safetensors file.`);
+  expect(stderr).toContain(`steerscope: ${path}: This is not a sound safetensors file: `);
 });
 
 test("one of something is not several", async () => {

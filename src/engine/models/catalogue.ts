@@ -1,7 +1,12 @@
 /** The catalogue and the folders of models as the engine finds them on disk. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { downloadRecordName, maximumRecordBytes, parseDownloadRecord } from "../../formats/downloadRecord.ts";
+import {
+  downloadRecordName,
+  maximumRecordBytes,
+  parseDownloadRecord,
+  type DownloadRecord,
+} from "../../formats/downloadRecord.ts";
 import {
   catalogueName,
   invalidCatalogue,
@@ -12,6 +17,7 @@ import {
 } from "../../formats/modelCatalogue.ts";
 import type { ModelListing } from "../../shared/engineContract.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
+import { cachedRepository, modelFolderOf, modelName } from "../../shared/modelName.ts";
 
 export interface ModelRoots {
   /** Folder of catalogue.json and of the models that ship with the program. */
@@ -23,9 +29,9 @@ export interface ModelRoots {
 export interface ResolvedModel {
   /** Absolute; may be an `.onnx` file where one was named. */
   readonly folder: string;
-  /** The catalogue's id; null for a folder. */
-  readonly id: string | null;
-  /** Commit of the download, else the catalogue's revision; null where neither is known. */
+  /** The catalogue's id, owner/name on the hub, or the folder's own name. */
+  readonly name: string;
+  /** Commit of the download or of the cache's snapshot, else the catalogue's revision; null where none is known. */
   readonly revision: string | null;
 }
 
@@ -48,12 +54,12 @@ export function folderOf(model: CatalogueModel, roots: ModelRoots): string {
   return resolve(model.hub === null ? roots.embedded : roots.downloads, ...modelPath(model));
 }
 
-/** The commit that a folder was downloaded from; null where that is not known. */
-function downloadedCommit(folder: string): string | null {
+/** What was noted when a folder was downloaded; null where it was not. */
+function downloadRecordOf(folder: string): DownloadRecord | null {
   const path = join(folder, downloadRecordName);
   try {
     if (statSync(path).size > maximumRecordBytes) return null;
-    return parseDownloadRecord(readFileSync(path, "utf8"))?.commit ?? null;
+    return parseDownloadRecord(readFileSync(path, "utf8"));
   } catch {
     return null;
   }
@@ -92,7 +98,8 @@ export function resolveModelFolder(reference: string, roots: ModelRoots): Resolv
   if (model !== undefined) {
     const folder = folderOf(model, roots);
     if (!isPresent(model, folder)) throw notPresent(model, folder);
-    return { folder, id: model.id, revision: downloadedCommit(folder) ?? model.hub?.revision ?? null };
+    const commit = downloadRecordOf(folder)?.commit;
+    return { folder, name: model.id, revision: commit ?? model.hub?.revision ?? null };
   }
   const folder = resolve(reference);
   if (reference === "" || !existsSync(folder)) {
@@ -101,7 +108,12 @@ export function resolveModelFolder(reference: string, roots: ModelRoots): Resolv
       remedy: `Name a folder that holds a model, or one of: ${ids.map(({ id }) => id).join(", ")}. "steerscope models" lists more that can be downloaded.`,
     });
   }
-  return { folder, id: null, revision: downloadedCommit(folder) };
+  const record = downloadRecordOf(modelFolderOf(folder));
+  return {
+    folder,
+    name: modelName(folder, record?.repository),
+    revision: record?.commit ?? cachedRepository(folder)?.revision ?? null,
+  };
 }
 
 function notPresent({ id, name, hub }: CatalogueModel, folder: string): SteerscopeError {
