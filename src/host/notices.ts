@@ -1,6 +1,7 @@
 /** The one place that shows messages; of failures: what happened, what to do, and the log one click away. */
 import * as vscode from "vscode";
 import { SteerscopeError, isSteerscopeError, serialiseError } from "../shared/errors.ts";
+import { withHeadline } from "./errorHeadline.ts";
 import { commandIds } from "./ids.ts";
 
 /** A button under a message. */
@@ -39,7 +40,8 @@ export class Notices {
       },
     };
     const all = [...actions, ...(isCrash ? crashActions() : []), showLog];
-    const sentence = remedy === undefined ? message : `${message} ${remedy}`;
+    const headed = withHeadline(kind, message);
+    const sentence = remedy === undefined ? headed : `${headed} ${remedy}`;
     const chosen = await vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title));
     await this.guard(() => all.find(({ title }) => title === chosen)?.run());
   }
