@@ -30,7 +30,7 @@ export async function openExtensionWindow({ size, vsix, workspace, server: optio
   copySampleWorkspace(ownWorkspace);
   const isDevelopment = vsix === undefined;
   if (isDevelopment && !stageExtension(folder)) process.exit(1);
-  const server = await startServer({ ...options, ...(isDevelopment ? {} : { vsix }) });
+  const server = await startServer({ ...options, ...(isDevelopment ? { extension: folder } : { vsix }) });
   const browser = await launchChromium();
   const opened = workspace ?? ownWorkspace;
   const close = async () => {
@@ -39,11 +39,7 @@ export async function openExtensionWindow({ size, vsix, workspace, server: optio
     remove();
   };
   try {
-    const page = await openWorkbench(browser, server, {
-      workspace: opened,
-      ...(isDevelopment ? { extension: folder } : {}),
-      size,
-    });
+    const page = await openWorkbench(browser, server, { workspace: opened, size });
     return { page, server, workspace: opened, close };
   } catch (error) {
     await close();

@@ -8,7 +8,15 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openExtensionWindow } from "./extension-window.mjs";
 import { root } from "./install.mjs";
-import { openContainer, openFile, runCommand } from "./workbench.mjs";
+import {
+  activeEditor as editor,
+  chord,
+  openContainer,
+  openFile,
+  placeOf,
+  runCommand,
+  until,
+} from "./workbench.mjs";
 
 const target = join(root, "docs/images/guide");
 const size = [1100, 880];
@@ -50,16 +58,6 @@ const setFile = (name) => `.steering/sets/${name}.jsonl`;
 const settle = (page) => page.waitForTimeout(700);
 const away = (page) => page.mouse.move(size[0] - 4, size[1] / 2);
 
-/** Repeats `read` until it gives something true. */
-async function until(read, what) {
-  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((go) => setTimeout(go, 100))) {
-    const value = await read();
-    if (value) return value;
-  }
-  throw new Error(`It did not happen: ${what}.`);
-}
-
-const editor = ".editor-group-container.active";
 const editorText = (page) => page.locator(`${editor} .view-lines`).innerText();
 const sideBar = (page) => page.locator(".part.sidebar");
 const quickInput = (page) => page.locator(".quick-input-widget");
@@ -75,11 +73,6 @@ async function setSideBar(page, isVisible) {
   await runCommand(page, "View: Toggle Primary Side Bar Visibility");
   await sideBar(page).waitFor({ state: isVisible ? "visible" : "hidden" });
   await settle(page);
-}
-
-async function chord(page, key) {
-  await page.keyboard.press("Control+Alt+S");
-  await page.keyboard.press(key);
 }
 
 async function cursorsOnLines(page, count) {
@@ -98,32 +91,6 @@ async function answer(page, question, text) {
 async function clearNotifications(page) {
   await runCommand(page, "Notifications: Clear All Notifications");
   await settle(page);
-}
-
-/** Middle of the first `text` in the lines that the active editor paints; its spaces are U+00A0 there. */
-function placeOf(page, text) {
-  return until(
-    () =>
-      page.evaluate(
-        ([within, wantedText]) => {
-          const lines = document.querySelector(`${within} .view-lines`);
-          if (lines === null) return null;
-          const walker = document.createTreeWalker(lines, NodeFilter.SHOW_TEXT);
-          for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
-            const at = node.data.replaceAll("\u00a0", " ").indexOf(wantedText);
-            if (at < 0) continue;
-            const range = document.createRange();
-            range.setStart(node, at);
-            range.setEnd(node, at + wantedText.length);
-            const box = range.getBoundingClientRect();
-            return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-          }
-          return null;
-        },
-        [editor, text],
-      ),
-    `"${text}" is painted`,
-  );
 }
 
 /** What holds all of `parts`, locators or boxes, with a margin, inside the window. */

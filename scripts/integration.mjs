@@ -61,6 +61,7 @@ async function runWindows(kind, files) {
   await bundleTests(files, bundles);
   const server = await startServer({
     trust: kind === "trusted",
+    isDriven: true,
     ...(values.vsix === undefined ? {} : { vsix: resolve(values.vsix) }),
   });
   const browser = await launchChromium();

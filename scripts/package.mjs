@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writ
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureInstalled, root, runNode, seconds } from "./install.mjs";
+import { packageReadme } from "./package-readme.mjs";
 import { contentProblems, megabytes } from "./vsix-contents.mjs";
 import { zipEntries } from "./zip-entries.mjs";
 
@@ -54,9 +55,11 @@ function prepareStage() {
   for (const field of developmentFields) delete manifest[field];
   writeFileSync(join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const entry of readdirSync(root)) {
-    if (/^package\.nls(\..*)?\.json$|^(README|CHANGELOG)\.md$|^LICENSE$|^(media|models|l10n)$/.test(entry))
+    if (/^package\.nls(\..*)?\.json$|^CHANGELOG\.md$|^LICENSE$|^(media|models|l10n)$/.test(entry))
       cpSync(join(root, entry), join(stage, entry), { recursive: true });
   }
+  const readme = packageReadme(readFileSync(join(root, "README.md"), "utf8"));
+  writeFileSync(join(stage, "README.md"), readme);
   cpSync(join(root, "examples"), join(stage, "examples"), { recursive: true });
   for (const folder of shippedPackages())
     cpSync(join(root, folder), join(stage, folder), { recursive: true });

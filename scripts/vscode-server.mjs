@@ -1,8 +1,8 @@
 /** Starts and stops the VS Code server on a loopback port, with data of its own. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { vscodeNode, vscodeServer } from "./vscode-host.mjs";
 import { quietSettings, untrustedSettings } from "./vscode-settings.mjs";
 
@@ -27,14 +27,17 @@ function killGroup(pid) {
 
 /**
  * Options: `data`, a folder for user data and extensions that is kept (default: a temporary one); `settings`, merged over the
- * quiet ones; `vsix`, a package to install first; `trust: false` for workspaces that are not trusted; `port`, 0 for a free
- * one; `defaultFolder`, for addresses that name none; `env`. Resolves with `{ url, authority, pid, data, stop(), kill() }` when the server listens.
+ * quiet ones; `vsix`, a package to install first; `extension`, a folder to take as installed; `trust: false` for workspaces that
+ * are not trusted; `isDriven` for windows that take a development extension or tests from their address, and show no toasts;
+ * `port`, 0 for a free one; `defaultFolder`, for addresses that name none; `env`. Resolves with `{ url, authority, pid, data, stop(), kill() }` when the server listens.
  */
 export async function startServer({
   data,
   settings = {},
   vsix,
+  extension,
   trust = true,
+  isDriven = false,
   port = 0,
   defaultFolder,
   env = {},
@@ -44,6 +47,8 @@ export async function startServer({
   const extensions = join(folder, "extensions");
   mkdirSync(join(userData, "User"), { recursive: true });
   mkdirSync(extensions, { recursive: true });
+  // Where no list is kept yet, VS Code takes up what it finds in the folder.
+  if (extension !== undefined) symlinkSync(extension, join(extensions, basename(extension)), "dir");
   const settingsFile = join(userData, "User/settings.json");
   // Data that are kept may hold a person's own settings by now.
   if (!existsSync(settingsFile)) {
@@ -81,8 +86,8 @@ export async function startServer({
       ...["--host", "127.0.0.1", "--port", String(port), "--without-connection-token"],
       ...(trust ? ["--disable-workspace-trust"] : []),
       ...(defaultFolder === undefined ? [] : ["--default-folder", defaultFolder]),
-      // Without it a built VS Code ignores development extensions and tests that the address names.
-      "--enable-smoke-test-driver",
+      // A built VS Code ignores development extensions and tests in addresses without it.
+      ...(isDriven ? ["--enable-smoke-test-driver"] : []),
     ],
     // A process group of its own: an extension host that is still starting outlives its server.
     { env: childEnv, stdio: ["ignore", "pipe", "pipe"], detached: true },

@@ -5,7 +5,7 @@ export const limitBytes = 60_000_000;
 const native = {
   linux: ["libonnxruntime.so.1"],
   darwin: ["libonnxruntime.1.dylib"],
-  win32: ["onnxruntime.dll", "DirectML.dll"],
+  win32: ["onnxruntime.dll"],
 };
 
 const required = [

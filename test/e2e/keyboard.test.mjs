@@ -3,15 +3,13 @@
  * views, the context menus of their items. The pointer is not touched.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openFile, runCommand } from "../../scripts/workbench.mjs";
+import { chord, openFile, runCommand, until } from "../../scripts/workbench.mjs";
 import {
   acceptProposals,
-  chord,
   examples,
   paintedText,
   selectLineByKeyboard,
   textColours,
-  until,
   vectorFiles,
 } from "./support/editor.mjs";
 import { chooseInMenu, focusItem, focusView, menuEntries } from "./support/keyboard.mjs";

@@ -3,16 +3,14 @@
  * Pictures of each stage are kept in test-artifacts/.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openContainer, openFile, runCommand } from "../../scripts/workbench.mjs";
+import { chord, openContainer, openFile, runCommand, until } from "../../scripts/workbench.mjs";
 import {
   acceptProposals,
-  chord,
   examples,
   paintedText,
   selectLineByKeyboard,
   selectLineByMouse,
   textColours,
-  until,
   vectorFiles,
 } from "./support/editor.mjs";
 import { openWindow } from "./support/window.mjs";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { openContainer, runCommand } from "../../scripts/workbench.mjs";
-import { chord, examples, until, vectorFiles } from "./support/editor.mjs";
+import { chord, openContainer, runCommand, until } from "../../scripts/workbench.mjs";
+import { examples, vectorFiles } from "./support/editor.mjs";
 import { openWindow } from "./support/window.mjs";
 
 let window;
@@ -17,9 +17,7 @@ function question(words) {
 
 async function pressUndo() {
   const { page } = window;
-  // A server that tests drive shows no toasts.
-  await runCommand(page, "Notifications: Show Notifications");
-  await page.locator(".notifications-center").getByText("Undo", { exact: true }).first().click();
+  await page.locator(".notifications-toasts").getByRole("button", { name: "Undo" }).first().click();
 }
 
 /** The `__metadata__` of a vector file. */
@@ -130,6 +128,17 @@ describe("Compute Steering Vector", () => {
     await until(() => vectorFiles(workspace).includes("back.safetensors"), "the vector is written");
     expect(provenance("back")).toMatchObject({ method: "mean-difference", read_position: "last-2" });
     await until(() => isSelected(item("Vectors", /Steering vector back/)), "the vector is selected");
+  });
+});
+
+describe("Show Log", () => {
+  it("shows what the engine did", async () => {
+    const { page } = window;
+    await runCommand(page, "Steering: Show Log");
+    // Painted spaces are U+00A0.
+    await page.locator(".part.panel .view-lines", { hasText: /Engine\sprocess\s\d+\sstarted/ }).waitFor();
+    await window.picture("views-log");
+    await runCommand(page, "View: Hide Panel");
   });
 });
 

@@ -12,8 +12,8 @@ import { root } from "../../scripts/install.mjs";
 import { copySampleWorkspace } from "../../scripts/sample-workspace.mjs";
 import { bundleForHost } from "../../scripts/test-bundles.mjs";
 import { developmentExtension, noWelcome, startServer, workbenchUrl } from "../../scripts/vscode-server.mjs";
+import { until } from "../../scripts/workbench.mjs";
 import { SeededRandom } from "../../src/steering/random.ts";
-import { until } from "../e2e/support/editor.mjs";
 import { checkFiles, expectedFiles } from "./filesOnDisk.mjs";
 
 const kills = Number(process.env.STEERSCOPE_KILLS ?? 30);
@@ -106,7 +106,11 @@ function checkStandingStill() {
 }
 
 async function startEverything(vsix) {
-  server = await startServer({ data: join(folder, "data"), ...(vsix === undefined ? {} : { vsix }) });
+  server = await startServer({
+    data: join(folder, "data"),
+    isDriven: true,
+    ...(vsix === undefined ? {} : { vsix }),
+  });
   await openPage();
 }
 

@@ -2,17 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-
-/** Repeats `read` until it gives something true. */
-export async function until(read, what, milliseconds = 40_000) {
-  const end = Date.now() + milliseconds;
-  for (;;) {
-    const value = await read();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`It did not happen: ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+import { placeOf } from "../../../scripts/workbench.mjs";
 
 /** The examples of one side in a set file, in order. */
 export function examples(workspace, set, label) {
@@ -35,30 +25,6 @@ export async function selectLineByMouse(page, start) {
   return place;
 }
 
-/** Middle of the first occurrence of `text` in the painted lines of the active editor, whose spaces are U+00A0. */
-async function placeOf(page, text) {
-  const found = await until(
-    () =>
-      page.evaluate((wanted) => {
-        const root = document.querySelector(".editor-group-container.active .view-lines");
-        if (root === null) return null;
-        const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-        for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
-          const at = node.data.replaceAll("\u00a0", " ").indexOf(wanted);
-          if (at < 0) continue;
-          const range = document.createRange();
-          range.setStart(node, at);
-          range.setEnd(node, at + wanted.length);
-          const box = range.getBoundingClientRect();
-          return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-        }
-        return null;
-      }, text),
-    `"${text}" is painted`,
-  );
-  return found;
-}
-
 /** Goes to line `number` (1-based) and selects its text, by keyboard. */
 export async function selectLineByKeyboard(page, number) {
   await page.keyboard.press("Control+Home");
@@ -66,12 +32,6 @@ export async function selectLineByKeyboard(page, number) {
   await page.keyboard.press("Home");
   await page.keyboard.press("Shift+End");
   await page.locator(".statusbar-item", { hasText: "selected" }).waitFor();
-}
-
-/** Chords of this extension: Control+Alt+S, then `key`. */
-export async function chord(page, key) {
-  await page.keyboard.press("Control+Alt+S");
-  await page.keyboard.press(key);
 }
 
 /** Answers quick picks and input boxes with what they propose until `isDone`; how many there were. */

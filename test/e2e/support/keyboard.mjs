@@ -1,6 +1,5 @@
 /** What a person without a pointer does in the views and the context menus. */
-import { runCommand } from "../../../scripts/workbench.mjs";
-import { until } from "./editor.mjs";
+import { runCommand, until } from "../../../scripts/workbench.mjs";
 
 /** More than a view or a menu has. */
 const maximumSteps = 60;
