@@ -13,6 +13,7 @@ import { EngineHost } from "./host/engineHost.ts";
 import { ExampleSets } from "./host/exampleSets.ts";
 import { Models } from "./host/models.ts";
 import { Notices } from "./host/notices.ts";
+import { tellInterrupted } from "./host/runningComputes.ts";
 import type { ActivatedServices, Services } from "./host/services.ts";
 import { registerStatusBar } from "./host/statusBar.ts";
 import { Vectors } from "./host/vectors.ts";
@@ -55,6 +56,7 @@ export function activate(context: vscode.ExtensionContext): ActivatedServices {
   };
   context.subscriptions.push(log, engine, services.models, services.sets, services.vectors);
   context.subscriptions.push(...registrations.map((register) => register(services)));
+  tellInterrupted(services);
   const activationMilliseconds = performance.now() - started;
   log.info(`Activated in ${activationMilliseconds.toFixed(1)} ms.`);
   return { ...services, activationMilliseconds };

@@ -70,7 +70,10 @@ export function checkStatus(answer: HubAnswer, page: string, options: HubOptions
   if (status === 200 || status === 206 || status === 416) return;
   answer.discard();
   if (status === 408 || status === 429 || status >= 500) {
-    throw new TransientError(`${page}: status ${status}`, retryAfter(headers["retry-after"]));
+    throw new TransientError(`${page}: status ${status}`, {
+      retryAfterMilliseconds: retryAfter(headers["retry-after"]),
+      status,
+    });
   }
   // https://huggingface.co/docs/huggingface_hub: 401 also stands for what does not exist, unless one may see it.
   const code = hubHeaders["x-error-code"];

@@ -17,11 +17,13 @@ import {
   type WeightChoice,
 } from "../formats/modelFiles.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { size } from "../shared/units.ts";
 import { makeFolder } from "./files.ts";
 import { bytesOnDisk, downloadFile, unwritable } from "./fileDownload.ts";
 import { lockFolder } from "./folderLock.ts";
 import type { HubFile, HubModel } from "./hubApi.ts";
 import type { HubOptions } from "./hubHttp.ts";
+import { forgetPlanned, readPlanned, stagingFolder, writePlanned } from "./partialDownload.ts";
 
 /** What will be fetched. */
 export interface DownloadPlan {
@@ -57,7 +59,6 @@ interface WantedFile {
 const maximumFiles = 1000;
 /** The disk is not filled to its last byte. */
 const spareBytes = 64 * 1024 * 1024;
-const stateName = ".plan.json";
 
 /** The sets of weights that a repository offers, the one that the engine takes first. */
 export function offeredWeights({ files, architecture }: HubModel): readonly WeightChoice<HubFile>[] {
@@ -130,20 +131,11 @@ export async function downloadModel(request: DownloadRequest): Promise<void> {
         date: new Date().toISOString(),
       }),
     );
-    await rm(join(staging, stateName), { force: true });
+    await forgetPlanned(staging);
   } finally {
     await unlock();
   }
   await putInPlace(staging, folder);
-}
-
-/** Removes what an interrupted download has left. */
-export async function forgetPartialDownload(folder: string): Promise<void> {
-  await rm(stagingFolder(folder), { recursive: true, force: true });
-}
-
-function stagingFolder(folder: string): string {
-  return join(dirname(folder), `.${basename(folder)}.download`);
 }
 
 /** A folder that this program has not made may hold a person's own files. */
@@ -161,19 +153,15 @@ async function refuseForeignFolder(folder: string): Promise<void> {
 }
 
 /** Keeps, of an earlier attempt, files that are still the same ones; a new commit may have changed some. */
-async function forgetOtherContent(staging: string, { files }: DownloadPlan): Promise<void> {
-  const statePath = join(staging, stateName);
+async function forgetOtherContent(staging: string, { model, files, bytes }: DownloadPlan): Promise<void> {
   const identities = Object.fromEntries(files.map((file) => [file.path, identityOf(file)]));
-  const before: unknown = await readFile(statePath, "utf8")
-    .then((text) => JSON.parse(text) as unknown)
-    .catch(() => null);
-  const known: Readonly<Record<string, unknown>> =
-    typeof before === "object" && before !== null ? { ...before } : {};
+  const known = (await readPlanned(staging))?.files ?? {};
   for (const { path } of files) {
     if (known[path] === identities[path]) continue;
     for (const end of ["", ".part", ".tag"]) await rm(join(staging, `${path}${end}`), { force: true });
   }
-  await writeFile(statePath, JSON.stringify(identities));
+  const { repository, commit } = model;
+  await writePlanned(staging, { repository, commit, bytes, files: identities });
 }
 
 /** Differs between two contents wherever the hub tells; a file without hash and size is fetched anew each time. */
@@ -189,10 +177,9 @@ async function requireSpace(staging: string, { files, bytes }: DownloadPlan): Pr
   const needed = Math.max(0, bytes - present) + spareBytes;
   const free = bavail * bsize;
   if (needed <= free) return;
-  const gigabytes = (value: number): string => `${(value / 1e9).toFixed(1)} GB`;
   throw new SteerscopeError(
     "DownloadFailed",
-    `The disk has too little space: the download needs ${gigabytes(needed)}, and ${gigabytes(free)} are free.`,
+    `The disk has too little space: the download needs ${size(needed)}, and ${size(free)} are free.`,
     { remedy: "Free space, or choose a smaller model.", detail: staging },
   );
 }

@@ -47,9 +47,15 @@ export interface HubAnswer {
 /** The attempt has failed for a reason that may pass. */
 export class TransientError extends Error {
   readonly retryAfterMilliseconds: number | null;
-  constructor(message: string, retryAfterMilliseconds: number | null = null) {
+  /** That the hub answered with; null where there was no answer. */
+  readonly status: number | null;
+  constructor(
+    message: string,
+    { retryAfterMilliseconds = null, status = null }: Partial<Omit<TransientError, keyof Error>> = {},
+  ) {
     super(message);
     this.retryAfterMilliseconds = retryAfterMilliseconds;
+    this.status = status;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { opendir, readFile, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   downloadRecordName,
   maximumRecordBytes,
@@ -22,6 +22,7 @@ import {
   type WeightChoice,
 } from "../formats/modelFiles.ts";
 import { isSteerscopeError } from "../shared/errors.ts";
+import { cachedRepository, modelName } from "../shared/modelName.ts";
 
 export interface FoundModel {
   /** What `load` is given: the folder, or the file of a graph that the folder has besides its first. */
@@ -100,24 +101,13 @@ export async function findCachedModels(
   const found: FoundModel[] = [];
   const { folders } = await listFolder(cache);
   for (const name of folders.slice(0, limits.folders)) {
-    const repository = /^models--([\w.-]+?)--([\w.-]+)$/.exec(name);
-    if (repository === null) continue;
+    if (!name.startsWith("models--")) continue;
     const snapshot = await newestSnapshot(join(cache, name));
     if (snapshot === null) continue;
     const { files, folders: below } = await listFolder(snapshot);
     const models = await modelsOf(snapshot, files, below);
-    const [, owner, short] = repository;
-    found.push(
-      ...models
-        // The cache is everybody's: image models and encoders that nobody has asked for here are left out.
-        .filter(({ problem }) => problem === null)
-        .map((model) => ({
-          ...model,
-          name: model.name.replace(basename(snapshot), short!),
-          repository: `${owner!}/${short!}`,
-          commit: basename(snapshot),
-        })),
-    );
+    // The cache is everybody's: image models and encoders that nobody has asked for here are left out.
+    found.push(...models.filter(({ problem }) => problem === null));
     if (found.length >= limits.models) break;
   }
   return found.slice(0, limits.models);
@@ -180,6 +170,7 @@ async function modelsOf(
   const { config, raw, problem } = await readConfig(folder);
   const text = await readSmall(join(folder, downloadRecordName), maximumRecordBytes);
   const record = text === null ? null : parseDownloadRecord(text);
+  const cached = cachedRepository(folder);
   const companions = companionFiles(files);
   const [first, ...others] = weightChoices(files);
   // A folder's checkpoint beside a graph cannot be named, since the graph is taken for the folder.
@@ -187,13 +178,13 @@ async function modelsOf(
   return nameable.map((weights, index) => ({
     reference: index === 0 ? folder : join(folder, weights.path),
     folder,
-    name: index === 0 ? basename(folder) : `${basename(folder)} ${basename(weights.path, ".onnx")}`,
+    name: modelName(index === 0 ? folder : join(folder, weights.path), record?.repository),
     bytes: [...companions, ...weights.files].reduce((sum, { bytes }) => sum + bytes, 0),
     precision: precisionOf(weights, raw),
     config,
     problem: problem ?? problemOf(weights, config),
-    repository: record?.repository ?? null,
-    commit: record?.commit ?? null,
+    repository: record?.repository ?? cached?.repository ?? null,
+    commit: record?.commit ?? cached?.revision ?? null,
     record,
   }));
 }

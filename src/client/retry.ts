@@ -56,11 +56,17 @@ function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 function givenUp(error: TransientError): SteerscopeError {
+  const { status } = error;
   return new SteerscopeError(
     "DownloadFailed",
-    "The model hub could not be reached, or broke off again and again.",
+    status === null
+      ? "The model hub could not be reached, or broke off again and again."
+      : `The model hub answered with status ${status} again and again.`,
     {
-      remedy: "Check the network and the proxy, and download again: it goes on where it has stopped.",
+      remedy:
+        status === null
+          ? "Check the network and the proxy, and download again: it goes on where it has stopped."
+          : "Download again later: it goes on where it has stopped.",
       detail: error.message,
       cause: error,
     },

@@ -19,7 +19,12 @@ export interface SpelledChoices {
   readonly template?: string;
 }
 
-export function spellChoices({ model, method, position, template }: ComputeChoices): SpelledChoices {
+export function spellChoices({
+  model,
+  method,
+  position,
+  template,
+}: ComputeChoices): Required<SpelledChoices> {
   return { model, method, position: formatReadPosition(position), template };
 }
 

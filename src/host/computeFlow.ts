@@ -4,6 +4,7 @@ import { pairExamples } from "../formats/exampleSet.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { methodFormulas } from "../shared/methodFormulas.ts";
 import { methodIds } from "../shared/methods.ts";
+import { modelName } from "../shared/modelName.ts";
 import { formatReadPosition, parseReadPosition, type ReadPosition } from "../shared/readPosition.ts";
 import { templates } from "../shared/tokenInput.ts";
 import type { ComputeChoices } from "./computeChoices.ts";
@@ -131,7 +132,8 @@ async function pickModel(
 ): Promise<Answer | typeof anotherSet> {
   const remembered = rememberedFor(draft.set);
   const { model, method, position, template } = remembered.choices;
-  const parts = [model, methodLabel(method), formatReadPosition(position)];
+  const name = available.find(({ reference }) => reference === model)?.name ?? modelName(model);
+  const parts = [name, methodLabel(method), formatReadPosition(position)];
   const again: Choice<null> = {
     label: remembered.isLast
       ? vscode.l10n.t("$(play) Compute with the last settings")

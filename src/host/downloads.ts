@@ -54,6 +54,10 @@ export class Downloads implements vscode.Disposable {
     return this.#failures.get(reference);
   }
 
+  forgetFailure(reference: string): void {
+    this.#failures.delete(reference);
+  }
+
   async hasToken(): Promise<boolean> {
     return (await this.#context.secrets.get(tokenKey)) !== undefined;
   }

@@ -11,13 +11,21 @@ import type { CallOptions, Engine } from "../shared/engineProxy.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { CrashWindow } from "./crashWindow.ts";
 import { contextKeys } from "./ids.ts";
+import { describeStep, fractionOf } from "./jobProgress.ts";
 import { settings } from "./settings.ts";
+import { orAborted, pause, stopped } from "./stoppable.ts";
 
 export type EngineState =
   /** No process; the next job starts one. */
   | { readonly kind: "stopped" }
-  /** `waiting`: jobs behind the one that is shown. */
-  | { readonly kind: "busy"; readonly title: string; readonly progress: string; readonly waiting: number }
+  /** `waiting`: jobs behind the one that is shown. `isStopping`: it was stopped, and the engine ends its step. */
+  | {
+      readonly kind: "busy";
+      readonly title: string;
+      readonly progress: string;
+      readonly waiting: number;
+      readonly isStopping: boolean;
+    }
   | { readonly kind: "ready" }
   /** `blocked`: it ended so often that it starts again only when asked to. */
   | { readonly kind: "crashed"; readonly error: SteerscopeError; readonly blocked: boolean };
@@ -58,7 +66,7 @@ export class EngineHost implements vscode.Disposable {
   readonly onDidChangeModel = this.#modelChanged.event;
   /** In the order of their start; the engine works on the first, the others wait for it. */
   readonly #jobs = new Set<RunningJob>();
-  readonly #crashes = new CrashWindow();
+  readonly #crashes: CrashWindow;
   readonly #settingsListener: vscode.Disposable;
   #client: EngineClient | undefined;
   #model: ModelDescription | null = null;
@@ -70,9 +78,14 @@ export class EngineHost implements vscode.Disposable {
   #turn: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
+  constructor(
+    context: vscode.ExtensionContext,
+    log: vscode.LogOutputChannel,
+    crashes: CrashWindow = new CrashWindow(),
+  ) {
     this.#context = context;
     this.#log = log;
+    this.#crashes = crashes;
     this.#settingsListener = vscode.workspace.onDidChangeConfiguration((event) => {
       const isOurs = ["idleMinutes", "threads", "activationCacheLimit"].some((key) =>
         settings.isChanged(event, key),
@@ -82,10 +95,11 @@ export class EngineHost implements vscode.Disposable {
   }
 
   get state(): EngineState {
-    const [first] = this.#jobs;
+    const [first, ...others] = this.#jobs;
     if (first !== undefined) {
-      const { title, progress } = first;
-      return { kind: "busy", title, progress, waiting: this.#jobs.size - 1 };
+      const { title, progress, controller } = first;
+      const waiting = others.filter((job) => !job.controller.signal.aborted).length;
+      return { kind: "busy", title, progress, waiting, isStopping: controller.signal.aborted };
     }
     const { isBlocked: blocked } = this.#crashes;
     if (this.#crash !== undefined) return { kind: "crashed", error: this.#crash, blocked };
@@ -107,6 +121,11 @@ export class EngineHost implements vscode.Disposable {
     return this.#lastCrash;
   }
 
+  /** It ends with the window: what is stopped now was not stopped by the person. */
+  get isDisposed(): boolean {
+    return this.#disposed !== undefined;
+  }
+
   get cacheFolder(): string {
     return this.#context.globalStorageUri.fsPath;
   }
@@ -126,6 +145,10 @@ export class EngineHost implements vscode.Disposable {
     const running: RunningJob = { title: options.title, controller, progress: "" };
     const [ahead] = this.#jobs;
     this.#jobs.add(running);
+    const publish = (): void => {
+      this.#publish();
+    };
+    signal.addEventListener("abort", publish, { once: true });
     this.#publish();
     const progressOptions = {
       location: options.location ?? vscode.ProgressLocation.Notification,
@@ -154,6 +177,7 @@ export class EngineHost implements vscode.Disposable {
       };
       const work = this.#work(running, async () => {
         if (signal.aborted) throw stopped();
+        await this.#pauseAfterCrashes(signal, report);
         return body({ engine: this.#start().engine, call: { signal, onProgress }, signal, report });
       });
       return orAborted(work, signal);
@@ -292,6 +316,20 @@ export class EngineHost implements vscode.Disposable {
     this.#publish();
   }
 
+  /** A process that keeps ending is not started again at once. */
+  async #pauseAfterCrashes(signal: AbortSignal, report: (message: string) => void): Promise<void> {
+    // Of the jobs that waited their turn, one before may have met the last crash.
+    this.#refuseAfterCrashes();
+    for (;;) {
+      const milliseconds = this.pid === undefined ? this.#crashes.pauseAt(Date.now()) : 0;
+      if (milliseconds === 0) return;
+      const seconds = Math.ceil(milliseconds / 1000);
+      report(vscode.l10n.t("the engine ended a moment ago; starting again in {0} s", seconds));
+      // In steps, so that the seconds count down.
+      await pause(Math.min(milliseconds, milliseconds % 1000 || 1000), signal);
+    }
+  }
+
   #refuseAfterCrashes(): void {
     if (!this.#crashes.isBlocked) return;
     throw new SteerscopeError(
@@ -330,32 +368,6 @@ function processSettings(): Required<EngineClientChanges> {
   };
 }
 
-/** `promise`, or Cancelled as soon as `signal` is aborted. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      reject(stopped());
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener("abort", abort);
-    });
-  });
-}
-
-function stopped(): SteerscopeError {
-  return new SteerscopeError("Cancelled", vscode.l10n.t("Stopped."));
-}
-
 function withLine(text: string | undefined): string {
   return text === undefined ? "" : `\n${text}`;
-}
-
-function describeStep(event: Progress): string | undefined {
-  if (event.kind !== "step") return undefined;
-  return vscode.l10n.t("{0}: {1} of {2} {3}", event.stage, event.done, event.total, event.unit);
-}
-
-function fractionOf(event: Progress): number | undefined {
-  return event.kind === "step" && event.total > 0 ? event.done / event.total : undefined;
 }

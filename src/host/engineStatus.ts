@@ -1,5 +1,4 @@
 /** Model, engine and what is applied, in words: for the status bar and its menu. */
-import { basename } from "node:path";
 import * as vscode from "vscode";
 import { formatApplied } from "./appliedRecipe.ts";
 import type { EngineState } from "./engineHost.ts";
@@ -26,7 +25,7 @@ export function currentStatus({
   const { model, state } = engine;
   const applied = vectors.applied();
   return {
-    model: model?.name ?? basename(models.selected()),
+    model: model?.name ?? models.nameOf(models.selected()),
     facts:
       model === null
         ? null
@@ -45,6 +44,7 @@ function engineText(state: EngineState): string {
     case "ready":
       return vscode.l10n.t("engine ready");
     case "busy": {
+      if (state.isStopping) return vscode.l10n.t("Stopping: {0}", state.title);
       const what = state.progress === "" ? state.title : `${state.title}: ${state.progress}`;
       return state.waiting === 0 ? what : vscode.l10n.t("{0} ({1} more waiting)", what, state.waiting);
     }

@@ -35,6 +35,7 @@ export const commandIds = {
   selectModel: "steering.selectModel",
   downloadModel: "steering.downloadModel",
   cancelDownload: "steering.cancelDownload",
+  discardDownload: "steering.discardDownload",
   loadModel: "steering.loadModel",
   unloadModel: "steering.unloadModel",
   testModel: "steering.testModel",

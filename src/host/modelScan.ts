@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readCatalogueFile } from "../client/catalogueFile.ts";
 import { findCachedModels, findModels, type FoundModel } from "../client/modelFolders.ts";
+import { findPartialDownloads, type PartialDownload } from "../client/partialDownload.ts";
 import { modelPath, type CatalogueModel } from "../formats/modelCatalogue.ts";
 import type { SteerscopeError } from "../shared/errors.ts";
 
@@ -18,7 +19,10 @@ export interface ModelEntry {
   readonly folder: string;
   readonly bytes: number;
   readonly isApproximate: boolean;
+  /** As names and configuration tell, or the model itself when it was loaded last. */
   readonly precision: string | null;
+  /** Result of its last self-test; null: these files were never tested. */
+  readonly selfTest: boolean | null;
   readonly config: FoundModel["config"];
   readonly problem: string | null;
   readonly licence: string | null;
@@ -27,6 +31,8 @@ export interface ModelEntry {
   readonly repository: string | null;
   readonly commit: string | null;
   readonly isGated: boolean;
+  /** What a download that was not finished has left; null for nothing. */
+  readonly kept: Pick<PartialDownload, "done" | "total"> | null;
 }
 
 export interface ScanPlaces {
@@ -56,8 +62,9 @@ const workspaceLimits = { depth: 2, folders: 300, models: 50 };
 /** Never throws: what cannot be read is not in the list. */
 export async function scanModels(places: ScanPlaces): Promise<Scan> {
   const { catalogue, problem } = await readCatalogue(places.embedded);
-  const [downloaded, cached, folders, workspace] = await Promise.all([
+  const [downloaded, partial, cached, folders, workspace] = await Promise.all([
     findModels(places.downloads),
+    findPartialDownloads(places.downloads),
     findCachedModels(places.cache),
     Promise.all(places.folders.map((folder) => findModels(resolve(folder)))),
     Promise.all(places.workspace.map((folder) => findModels(folder, workspaceLimits))),
@@ -79,10 +86,44 @@ export async function scanModels(places: ScanPlaces): Promise<Scan> {
   const absent = listed.filter(
     ({ origin, repository }) => origin === "catalogue" && !repositories.has(repository),
   );
-  const entries = [...present, ...absent].sort(
+  const entries = withKept([...present, ...absent], partial).sort(
     (a, b) => order.indexOf(a.origin) - order.indexOf(b.origin) || compareNames(a, b),
   );
   return { entries, catalogue, problem };
+}
+
+/** Unfinished downloads belong to the model of their folder; one of a model that is nowhere else is listed by itself. */
+function withKept(entries: readonly ModelEntry[], partial: readonly PartialDownload[]): ModelEntry[] {
+  const unclaimed = new Map(partial.map((download) => [download.folder, download]));
+  const known = entries.map((entry): ModelEntry => {
+    const kept = unclaimed.get(entry.folder);
+    if (kept === undefined) return entry;
+    unclaimed.delete(entry.folder);
+    return { ...entry, kept };
+  });
+  return [...known, ...[...unclaimed.values()].map(partialEntry)];
+}
+
+function partialEntry(kept: PartialDownload): ModelEntry {
+  const { folder, repository, commit, total } = kept;
+  return {
+    reference: folder,
+    name: repository,
+    origin: "catalogue",
+    folder,
+    bytes: total,
+    isApproximate: false,
+    precision: null,
+    selfTest: null,
+    config: null,
+    problem: null,
+    licence: null,
+    note: null,
+    repository,
+    commit,
+    isGated: false,
+    kept,
+  };
 }
 
 /** Catalogue entries keep their order, which goes from small to large. */
@@ -117,13 +158,15 @@ async function catalogueEntry(model: CatalogueModel, places: ScanPlaces): Promis
     bytes: found?.bytes ?? model.files.reduce((sum, { bytes }) => sum + bytes, 0),
     isApproximate: found === undefined && model.files.some(({ isApproximate }) => isApproximate),
     precision: found?.precision ?? null,
+    selfTest: null,
     config: found?.config ?? null,
     problem: found?.problem ?? null,
-    licence: model.licence,
+    licence: found?.record?.licence ?? model.licence,
     note: model.note,
     repository: model.hub?.repository ?? null,
     commit: found?.commit ?? null,
     isGated: model.hub?.isGated ?? false,
+    kept: null,
   };
 }
 
@@ -142,12 +185,13 @@ function foundEntry(
   const known = model.repository === null ? undefined : catalogue.get(model.repository);
   return {
     reference: model.reference,
-    name: model.repository !== null && origin === "downloaded" ? model.repository : model.name,
+    name: model.name,
     origin,
     folder: model.folder,
     bytes: model.bytes,
     isApproximate: false,
     precision: model.precision,
+    selfTest: null,
     config: model.config,
     problem: model.problem,
     licence: model.record?.licence ?? known?.licence ?? null,
@@ -155,6 +199,7 @@ function foundEntry(
     repository: model.repository,
     commit: model.commit,
     isGated: known?.hub?.isGated ?? false,
+    kept: null,
   };
 }
 

@@ -37,9 +37,39 @@ export function modelWords(entry: ModelEntry, state: ModelState, isSelected: boo
   return [
     ...(isSelected ? [vscode.l10n.t("selected")] : []),
     ...(isIdle ? [] : [stateText(state, entry)]),
+    ...keptText(entry, state),
     ...modelFacts(entry),
+    ...selfTestText(entry, state),
     ...(isIdle ? [stateText(state, entry)] : []),
   ];
+}
+
+/** How much of a download is left from before; nothing while it goes on. */
+function keptText({ kept, origin }: ModelEntry, state: ModelState): string[] {
+  if (kept === null || state.kind === "downloading") return [];
+  const percent = Math.floor((100 * kept.done) / Math.max(kept.total, 1));
+  return [
+    origin === "catalogue"
+      ? vscode.l10n.t("{0} % kept", percent)
+      : vscode.l10n.t("{0} % of another download kept", percent),
+  ];
+}
+
+/** What the last self-test has found, where the state does not say so itself. */
+function selfTestText({ selfTest }: ModelEntry, state: ModelState): string[] {
+  if (selfTest === null || (state.kind === "failed" && state.error.kind === "SelfTestFailed")) return [];
+  return [selfTest ? vscode.l10n.t("self-test passed") : vscode.l10n.t("self-test failed")];
+}
+
+/** The licence that the hub names, which counts, and the catalogue's where it is another. */
+export function licenceText(hub: string | null, catalogue: string | null): string {
+  if (hub === null) {
+    return catalogue === null
+      ? vscode.l10n.t("the repository names none")
+      : vscode.l10n.t("{0} (as Steerscope's catalogue says; the repository names none)", catalogue);
+  }
+  if (catalogue === null || catalogue.toLowerCase() === hub.toLowerCase()) return hub;
+  return vscode.l10n.t("{0} (Steerscope's catalogue says {1})", hub, catalogue);
 }
 
 /** One or two words; where nothing is going on, where the model comes from. */
@@ -59,6 +89,7 @@ function stateText(state: ModelState, { origin, problem }: ModelEntry): string {
     case "loaded":
       return vscode.l10n.t("loaded");
     case "failed":
+      if (state.error.kind === "SelfTestFailed") return vscode.l10n.t("self-test failed");
       return state.isPresent ? vscode.l10n.t("loading failed") : vscode.l10n.t("download failed");
   }
 }

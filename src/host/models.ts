@@ -4,9 +4,11 @@ import { hubCacheFolder } from "../client/modelFolders.ts";
 import type { CatalogueModel } from "../formats/modelCatalogue.ts";
 import type { ModelDescription } from "../shared/engineContract.ts";
 import { isSteerscopeError, type SteerscopeError } from "../shared/errors.ts";
+import { modelName } from "../shared/modelName.ts";
 import { Downloads, type DownloadState } from "./downloads.ts";
 import type { EngineHost, Job } from "./engineHost.ts";
 import { contextKeys } from "./ids.ts";
+import { rememberModel, withMemory } from "./modelMemory.ts";
 import { modelFacts } from "./modelText.ts";
 import { scanModels, type ModelEntry, type Scan } from "./modelScan.ts";
 import { requireTrust } from "./notices.ts";
@@ -28,6 +30,7 @@ export class Models implements vscode.Disposable {
   readonly downloads: Downloads;
   readonly #context: vscode.ExtensionContext;
   readonly #engine: EngineHost;
+  readonly #log: vscode.LogOutputChannel;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #failures = new Map<string, SteerscopeError>();
@@ -42,6 +45,7 @@ export class Models implements vscode.Disposable {
   constructor(context: vscode.ExtensionContext, engine: EngineHost, log: vscode.LogOutputChannel) {
     this.#context = context;
     this.#engine = engine;
+    this.#log = log;
     this.downloads = new Downloads(context, log);
     const again = (): void => {
       if (this.#scanning !== undefined) void this.refresh();
@@ -86,7 +90,7 @@ export class Models implements vscode.Disposable {
     const known = new Set(entries.map(({ reference }) => reference));
     // What comes from outside of the catalogue is shown as soon as its download begins.
     const coming = this.downloads.all().flatMap(({ entry }) => (known.has(entry.reference) ? [] : [entry]));
-    return [...entries, ...coming];
+    return [...entries, ...coming].map((entry) => withMemory(this.#context.globalState, entry));
   }
 
   async get(reference: string): Promise<ModelEntry | undefined> {
@@ -126,6 +130,13 @@ export class Models implements vscode.Disposable {
     return isPresent ? { kind: "present" } : { kind: "absent" };
   }
 
+  /** Short name, as the engine gives it to a model that is loaded: a catalogue id stays as it is. */
+  nameOf(reference: string): string {
+    if (!isAbsolute(reference)) return reference;
+    const entry = this.#scan?.entries.find((each) => each.reference === reference);
+    return modelName(reference, entry?.repository);
+  }
+
   /** What the model said of itself when it was loaded last in this session. */
   descriptionOf(reference: string): ModelDescription | undefined {
     return this.#descriptions.get(reference);
@@ -158,9 +169,13 @@ export class Models implements vscode.Disposable {
     try {
       const description = await this.#engine.load(job, reference);
       this.#descriptions.set(reference, description);
+      this.#remember(reference, { precision: description.precision, selfTest: description.selfTest.passed });
       return description;
     } catch (error) {
       if (isSteerscopeError(error) && error.kind !== "Cancelled") this.#failures.set(reference, error);
+      if (isSteerscopeError(error, "SelfTestFailed")) {
+        this.#remember(reference, { precision: null, selfTest: false });
+      }
       throw error;
     } finally {
       this.#loading = undefined;
@@ -171,6 +186,19 @@ export class Models implements vscode.Disposable {
   dispose(): void {
     this.#subscriptions.dispose();
     this.#changed.dispose();
+  }
+
+  /** Later, since nobody waits for it, and the disk may not have been looked at. */
+  #remember(reference: string, found: Parameters<typeof rememberModel>[2]): void {
+    const remember = async (): Promise<void> => {
+      const entry = await this.get(reference);
+      if (entry === undefined) return;
+      await rememberModel(this.#context.globalState, entry, found);
+      this.#publish();
+    };
+    remember().catch((error: unknown) => {
+      this.#log.warn(`What ${reference} is was not remembered: ${String(error)}`);
+    });
   }
 
   async #scanned(): Promise<Scan> {

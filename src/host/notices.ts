@@ -39,7 +39,7 @@ export class Notices {
         this.#log.show(true);
       },
     };
-    const all = [...actions, ...(isCrash ? crashActions() : []), showLog];
+    const all = [...actions, ...(isCrash ? crashActions() : []), ...trustActions(error), showLog];
     const headed = withHeadline(kind, message);
     const sentence = remedy === undefined ? headed : `${headed} ${remedy}`;
     const chosen = await vscode.window.showErrorMessage(sentence, ...all.map(({ title }) => title));
@@ -82,6 +82,19 @@ function crashActions(): readonly NoticeAction[] {
   ];
 }
 
+/** Errors of `notTrusted`, which one command sets right. */
+const aboutTrust = new WeakSet<object>();
+
+function trustActions(error: unknown): readonly NoticeAction[] {
+  if (!(error instanceof SteerscopeError) || !aboutTrust.has(error)) return [];
+  return [
+    {
+      title: vscode.l10n.t("Manage Workspace Trust"),
+      run: () => vscode.commands.executeCommand("workbench.trust.manage"),
+    },
+  ];
+}
+
 /** Throws InvalidRequest in a workspace that is not trusted: commands refuse by themselves, whatever the menus show. */
 export function requireTrust(): void {
   if (!vscode.workspace.isTrusted) throw notTrusted();
@@ -89,9 +102,11 @@ export function requireTrust(): void {
 
 /** Why nothing of the workspace is read. */
 export function notTrusted(): SteerscopeError {
-  return new SteerscopeError("InvalidRequest", vscode.l10n.t("This folder is not trusted."), {
+  const error = new SteerscopeError("InvalidRequest", vscode.l10n.t("This folder is not trusted."), {
     remedy: vscode.l10n.t(
       "Trust it (Workspaces: Manage Workspace Trust) to load its example sets, vectors and models.",
     ),
   });
+  aboutTrust.add(error);
+  return error;
 }

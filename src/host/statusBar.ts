@@ -68,7 +68,7 @@ function spoken({ model, engineText, applied }: Status): string {
 /** Names come from files: they are shown as text, never as Markdown. */
 function statusTooltip(status: Status, context: vscode.ExtensionContext): vscode.MarkdownString {
   const names = [
-    ...(status.engine.kind === "busy" ? (["stop"] as const) : []),
+    ...(status.engine.kind === "busy" && !status.engine.isStopping ? (["stop"] as const) : []),
     ...(status.engine.kind === "crashed" ? (["restartEngine"] as const) : []),
     ...(["selectModel", "editRecipe", "showLog"] as const),
   ] satisfies CommandName[];

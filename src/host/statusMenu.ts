@@ -25,7 +25,7 @@ export async function showStatus(services: Services): Promise<void> {
     kind: vscode.QuickPickItemKind.Separator,
   });
   const items = [
-    ...(engine.kind === "busy" ? [item("stop", "debug-stop", engineText)] : []),
+    ...(engine.kind === "busy" && !engine.isStopping ? [item("stop", "debug-stop", engineText)] : []),
     ...(engine.kind === "crashed" ? [item("restartEngine", "debug-restart", engineText)] : []),
     item("computeVector", "play"),
     item("inspectSelection", "eye"),

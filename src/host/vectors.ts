@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { bestLayer, type VectorFile } from "../formats/vectorFile.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { modelName } from "../shared/modelName.ts";
 import { formatScope, parseScope, type Scope } from "../shared/scope.ts";
 import { settings } from "./settings.ts";
 import {
@@ -313,10 +314,10 @@ export function isVectorFile(argument: unknown): argument is vscode.Uri {
   return argument instanceof vscode.Uri && argument.path.endsWith(vectorExtension);
 }
 
-/** The model's name for people, a folder as its last part; undefined where the file does not say. */
+/** The model's name for people; undefined where the file does not say. */
 export function modelNameOf({ file }: VectorEntry): string | undefined {
   const id = file?.provenance?.model.id;
-  return id?.split(/[/\\]/).findLast((part) => part !== "") ?? id;
+  return id === undefined ? undefined : modelName(id);
 }
 
 function requireFileName(name: string): void {

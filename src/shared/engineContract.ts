@@ -49,7 +49,7 @@ export interface ModelDescription {
   readonly layout: "optimum" | "optimum-merged" | "onnxruntime-genai" | "dynamo" | "onnx" | "safetensors";
   /** sha256 that changes when the weights, graph or configuration change; keys the activation cache. */
   readonly modelHash: string;
-  /** Revision of the hub repository, as the catalogue pins it; null for a folder. */
+  /** Commit of the download or of the cache's snapshot, else what the catalogue pins; null where none is known. */
   readonly revision: string | null;
   /** null where the folder has no tokenizer: then only token ids can be given. */
   readonly tokenizerHash: string | null;

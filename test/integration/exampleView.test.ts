@@ -6,6 +6,7 @@ import type { ExampleNode, ExamplesNode } from "../../src/host/exampleNodes.ts";
 import { commandIds, type CommandName } from "../../src/host/ids.ts";
 import type { Services } from "../../src/host/services.ts";
 import { ExampleDragAndDrop } from "../../src/host/views/exampleDragAndDrop.ts";
+import { itemOf } from "../../src/host/views/exampleItems.ts";
 import { activate, eventually, workspaceUri, writeText } from "./support/editors.ts";
 
 let services: Services;
@@ -139,6 +140,18 @@ describe("Examples view", () => {
     await drop(setNode("two"), "text/uri-list", file.toString());
     assert.deepEqual(summary("two").slice(-2), ["p e", "n f"]);
     assert.equal(services.sets.active()?.name, "two");
+  });
+
+  it("a side with its first example is a new item, which VS Code does not remember as collapsed", () => {
+    const positive: ExamplesNode = { kind: "side", uri: setFile("one"), label: "positive" };
+    const item = (examples: boolean): vscode.TreeItem =>
+      itemOf(positive, {
+        file: examples ? services.sets.get(setFile("one")) : undefined,
+        isActive: true,
+        originOf: () => "unknown",
+      });
+    assert.notEqual(item(false).id, item(true).id);
+    assert.equal(item(true).collapsibleState, vscode.TreeItemCollapsibleState.Expanded);
   });
 
   it("what is dragged out is the text", () => {

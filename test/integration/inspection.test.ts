@@ -165,6 +165,30 @@ describe("Inspect Selection", () => {
     assert.ok(hover.includes(figure), `${hover} has not ${figure}`);
   });
 
+  it("of a whole document is of what is written at its ends, too", async () => {
+    const editor = await openText(text, "ends.txt");
+    await inspect();
+    const insert = (character: number, what: string) =>
+      editor.edit((edit) => {
+        edit.insert(new vscode.Position(0, character), what);
+      });
+    const expectReadAgain = async (place: number): Promise<void> => {
+      const hover = await eventually(async () => (await hoverAt(editor, 0, place)) || undefined);
+      const again = await inspect();
+      const token = again!.tokens.find(({ range }) => range[1] <= place && place < range[3])!;
+      const figure = Math.abs(token.projection).toFixed(3);
+      assert.ok(hover.includes(figure), `${hover} has not ${figure}`);
+    };
+    await insert(text.length, " She sang");
+    assert.notEqual(await hoverAt(editor, 0, 20), "");
+    await expectReadAgain(text.length + 6);
+    await insert(0, "Now: ");
+    // All of it follows what is new.
+    assert.equal(await hoverAt(editor, 0, 25), "");
+    await expectReadAgain(25);
+    await expectReadAgain(1);
+  });
+
   it("moves with text that is inserted before it", async () => {
     const editor = await openText(`\n${text}`, "moved.txt");
     editor.selection = new vscode.Selection(1, 0, 1, text.length);

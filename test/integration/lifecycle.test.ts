@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { getPriority, homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
+import { CrashWindow } from "../../src/host/crashWindow.ts";
 import { EngineHost, type EngineState, type Job } from "../../src/host/engineHost.ts";
 import { commandIds } from "../../src/host/ids.ts";
 import type { Services } from "../../src/host/services.ts";
@@ -13,10 +14,10 @@ const title = "Test job";
 const location = vscode.ProgressLocation.Window;
 const hosts: EngineHost[] = [];
 
-async function newHost(log?: vscode.LogOutputChannel): Promise<EngineHost> {
+async function newHost(log?: vscode.LogOutputChannel, crashes?: CrashWindow): Promise<EngineHost> {
   const services = await activate();
   const { context } = services;
-  const host = new EngineHost(context, log ?? services.log);
+  const host = new EngineHost(context, log ?? services.log, crashes);
   hosts.push(host);
   return host;
 }
@@ -96,6 +97,8 @@ describe("engine life cycle", () => {
     const { begun, ended } = startLongJob(host);
     await begun;
     assert.equal(host.stopJobs(), 1);
+    const { state } = host;
+    assert.ok(state.kind === "busy" && state.isStopping);
     await assert.rejects(ended, { kind: "Cancelled" });
     const described = await host.run({ title, location }, (job) => job.engine.describe(undefined, job.call));
     assert.equal(described.model?.name, "stories15m");
@@ -206,6 +209,34 @@ describe("engine life cycle", () => {
     assert.deepEqual(host.state, { kind: "stopped" });
     await load(host);
     assert.equal(host.state.kind, "ready");
+  });
+
+  it("after crashes in a row the next start waits and says so, and the wait can be stopped", async () => {
+    const limits = { maximum: 9, windowMilliseconds: 600_000, pausesMilliseconds: [0, 1500, 600_000] };
+    const crashes = new CrashWindow(limits);
+    const host = await newHost(undefined, crashes);
+    await load(host);
+    process.kill(host.pid!, "SIGKILL");
+    await eventually(() => host.state.kind === "crashed");
+    // One more than the process has had.
+    crashes.add(Date.now());
+    const told: string[] = [];
+    const listener = host.onDidChangeState((state) => {
+      if (state.kind === "busy") told.push(state.progress);
+    });
+    await load(host);
+    assert.ok(told.some((text) => text.includes("starting again in 2 s")));
+    assert.ok(told.some((text) => text.includes("starting again in 1 s")));
+    process.kill(host.pid!, "SIGKILL");
+    await eventually(() => host.state.kind === "crashed");
+    told.length = 0;
+    const waiting = load(host);
+    await eventually(() => told.some((text) => text.includes("starting again in 600 s")));
+    host.stopJobs();
+    await assert.rejects(waiting, { kind: "Cancelled" });
+    await eventually(() => host.state.kind === "crashed");
+    assert.equal(host.pid, undefined);
+    listener.dispose();
   });
 
   it("ends when idle, as the setting says when it is changed, and comes back", async () => {

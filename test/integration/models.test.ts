@@ -4,12 +4,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
+import { currentStatus } from "../../src/host/engineStatus.ts";
 import { commandIds } from "../../src/host/ids.ts";
 import type { ModelEntry } from "../../src/host/modelScan.ts";
+import { licenceText, modelWords } from "../../src/host/modelText.ts";
 import type { Services } from "../../src/host/services.ts";
 import { HubServer, type HubContent } from "../support/hubServer.ts";
 import { ProxyServer } from "../support/proxyServer.ts";
+import { eventually } from "./support/editors.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
@@ -47,10 +51,13 @@ describe("models", () => {
   });
 
   it("loads, tests and unloads, and says so", async () => {
-    const description = await run<{ layers: number }>("loadModel", "stories15m");
+    const description = await run<{ layers: number; precision: string }>("loadModel", "stories15m");
     assert.equal(description.layers, 6);
     assert.equal(services.models.stateOf(await entry("stories15m")).kind, "loaded");
-    const test = await run<{ passed: boolean; checks: readonly { name: string }[] }>("testModel");
+    const test = await run<{ passed: boolean; checks: readonly { name: string }[] }>(
+      "testModel",
+      "stories15m",
+    );
     assert.equal(test.passed, true);
     const report = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === "steerscope-report");
     assert.ok(report);
@@ -58,6 +65,18 @@ describe("models", () => {
     for (const { name } of test.checks) assert.ok(text.includes(name), name);
     await run("unloadModel");
     assert.equal(services.models.stateOf(await entry("stories15m")).kind, "present");
+    // Remembered over sessions.
+    const remembered = await entry("stories15m");
+    assert.deepEqual([remembered.precision, remembered.selfTest], [description.precision, true]);
+  });
+
+  it("tests the model that is picked", async () => {
+    const test = run<{ passed: boolean }>("testModel");
+    // The embedded model comes first.
+    while (!(await Promise.race([test.then(() => true), sleep(200, false)]))) {
+      await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+    }
+    assert.equal((await test).passed, true);
   });
 
   it("finds models under a folder, also behind links, and loads one", async () => {
@@ -75,6 +94,40 @@ describe("models", () => {
     assert.ok(await run("loadModel"));
     assert.equal(services.engine.model?.model, reference);
     await run("selectModel", "stories15m");
+  });
+
+  it("a model of Hugging Face's cache is called by its repository, before and after it is loaded", async () => {
+    const shipped = (await entry("stories15m")).folder;
+    const snapshot = join(base, `hub/models--someone--Cached/snapshots/${commit}`);
+    await mkdir(join(base, "hub/models--someone--Cached/snapshots"), { recursive: true });
+    await cp(shipped, snapshot, { recursive: true });
+    assert.deepEqual(await run("openModelFolder", join(base, "hub")), [snapshot]);
+    const { name: listed, repository } = await entry(snapshot);
+    assert.deepEqual([listed, repository], ["someone/Cached", "someone/Cached"]);
+    await services.models.select(snapshot);
+    await run("unloadModel");
+    try {
+      assert.equal(currentStatus(services).model, "someone/Cached");
+      const { name, revision } = await run<{ name: string; revision: string }>("loadModel", snapshot);
+      assert.deepEqual([name, revision], ["someone/Cached", commit]);
+      const { uri } = await run<{ uri: string }>("computeVector", { set: "happy-sad", name: "of-cache" });
+      const { file } = services.vectors.get(vscode.Uri.parse(uri))!;
+      assert.deepEqual(
+        [file?.provenance?.model.id, file?.provenance?.model.revision],
+        ["someone/Cached", commit],
+      );
+      await vscode.workspace.fs.delete(vscode.Uri.parse(uri));
+    } finally {
+      await services.models.select("stories15m");
+    }
+  });
+
+  it("the licence is the hub's, and the catalogue's where that is another", () => {
+    assert.equal(licenceText("apache-2.0", "Apache-2.0"), "apache-2.0");
+    assert.match(licenceText("llama3.2", "MIT"), /^llama3\.2 \(.*MIT\)$/);
+    assert.match(licenceText(null, "MIT"), /^MIT \(.*names none\)$/);
+    assert.equal(licenceText("mit", null), "mit");
+    assert.match(licenceText(null, null), /names none/);
   });
 
   it("adds no folder without a model", async () => {
@@ -149,6 +202,11 @@ describe("models", () => {
       assert.equal(services.models.stateOf(await entry(coming!.entry.reference)).kind, "downloading");
       await run("cancelDownload", coming!.entry);
       assert.equal(await stopped, undefined);
+      const unfinished = await entry(coming!.entry.reference);
+      assert.deepEqual([unfinished.name, unfinished.origin], ["someone/Stories", "catalogue"]);
+      assert.ok(unfinished.kept!.done >= 4_000_000 && unfinished.kept!.done < unfinished.kept!.total);
+      const words = modelWords(unfinished, services.models.stateOf(unfinished), false);
+      assert.match(words.join(" · "), /not downloaded · \d+ % kept/);
       hub.slowMilliseconds = 0;
       hub.seen.length = 0;
       const downloaded = await run<{ reference: string; folder: string }>(
@@ -172,6 +230,30 @@ describe("models", () => {
       assert.ok(!existsSync(downloaded.folder));
       assert.equal(await services.models.get(downloaded.reference), undefined);
       assert.equal(services.models.selected(), "stories15m");
+    });
+
+    it("what a stopped download keeps is discarded when it is asked for", async () => {
+      hub.slowMilliseconds = 2;
+      const stopped = run("downloadModel", "someone/Stories", { confirmed: true });
+      await eventually(() => (services.models.downloads.all()[0]?.done ?? 0) > 0);
+      const { reference } = services.models.downloads.all()[0]!.entry;
+      assert.equal(await run("discardDownload", reference, { confirmed: true }), undefined);
+      await run("cancelDownload", reference);
+      await stopped;
+      hub.slowMilliseconds = 0;
+      const { kept, folder } = await entry(reference);
+      const staging = join(folder, "..", ".Stories.download");
+      assert.ok(kept !== null && existsSync(staging));
+      // Asked, and not answered.
+      const asked = run("discardDownload", reference);
+      while (!(await Promise.race([asked.then(() => true), sleep(100, false)]))) {
+        await vscode.commands.executeCommand("notifications.clearAll");
+      }
+      assert.equal(await asked, undefined);
+      assert.ok(existsSync(staging));
+      assert.equal(await run("discardDownload", reference, { confirmed: true }), folder);
+      assert.ok(!existsSync(staging));
+      assert.equal(await services.models.get(reference), undefined);
     });
 
     it("is asked through the proxy that VS Code is set to", async () => {

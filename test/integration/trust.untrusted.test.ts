@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { commandIds, type CommandName } from "../../src/host/ids.ts";
 import { notTrusted } from "../../src/host/notices.ts";
-import { activate, workspaceUri } from "./support/editors.ts";
+import { activate, eventually, workspaceUri } from "./support/editors.ts";
 
 /** Commands that read and write nothing of the workspace. */
 const free: ReadonlySet<CommandName> = new Set<CommandName>([
   "selectModel",
   "downloadModel",
   "cancelDownload",
+  "discardDownload",
   "loadModel",
   "unloadModel",
   "testModel",
@@ -68,6 +69,17 @@ describe("trust", () => {
     assert.deepEqual(wrong, []);
     assert.deepEqual([...(await vscode.workspace.fs.readFile(vector))], [...new Uint8Array(16)]);
     await vscode.workspace.fs.delete(vector);
+  });
+
+  it("the refusal leads to where trust is given", async () => {
+    await activate();
+    await vscode.commands.executeCommand("notifications.clearAll");
+    await vscode.commands.executeCommand("workbench.action.closeAllEditors");
+    await vscode.commands.executeCommand(commandIds.computeVector);
+    await vscode.commands.executeCommand("notification.acceptPrimaryAction");
+    const label = await eventually(() => vscode.window.tabGroups.activeTabGroup.activeTab?.label);
+    assert.equal(label, "Workspace Trust");
+    await vscode.commands.executeCommand("workbench.action.closeAllEditors");
   });
 
   it("nothing of the folder is known", async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   folderOf,
@@ -9,6 +9,7 @@ import {
   resolveModelFolder,
   type ModelRoots,
 } from "../../src/engine/models/catalogue.ts";
+import { downloadRecordName, serialiseDownloadRecord } from "../../src/formats/downloadRecord.ts";
 import { parseCatalogue } from "../../src/formats/modelCatalogue.ts";
 
 const shipped: ModelRoots = {
@@ -118,7 +119,7 @@ describe("finding models", () => {
   it("finds a model that ships", () => {
     expect(resolveModelFolder("inside", roots)).toEqual({
       folder: join(roots.embedded, "inside"),
-      id: "inside",
+      name: "inside",
       revision: null,
     });
   });
@@ -138,7 +139,7 @@ describe("finding models", () => {
     expect(attempt("tiny")).toThrow();
     expect(listModels(roots)[1]).toMatchObject({ present: false, bytes: 1002, approximate: true });
     put(join(folder, "onnx/model.onnx"), "12345");
-    expect(resolveModelFolder("tiny", roots)).toEqual({ folder, id: "tiny", revision: "main" });
+    expect(resolveModelFolder("tiny", roots)).toEqual({ folder, name: "tiny", revision: "main" });
     expect(listModels(roots)[1]).toMatchObject({
       present: true,
       bytes: 7,
@@ -148,7 +149,27 @@ describe("finding models", () => {
   });
 
   it("takes anything else for a path", () => {
-    expect(resolveModelFolder(base, roots)).toEqual({ folder: resolve(base), id: null, revision: null });
+    expect(resolveModelFolder(base, roots)).toEqual({
+      folder: resolve(base),
+      name: basename(base),
+      revision: null,
+    });
+  });
+
+  it("knows repository and commit of a snapshot in Hugging Face's cache, and of a download", () => {
+    const commit = "0123456789abcdef0123456789abcdef01234567";
+    const snapshot = join(base, `hub/models--someone--Tiny-1B/snapshots/${commit}`);
+    put(join(snapshot, "config.json"));
+    expect(resolveModelFolder(snapshot, roots)).toMatchObject({ name: "someone/Tiny-1B", revision: commit });
+    const downloaded = join(roots.downloads, "someone/Other");
+    const record = { repository: "someone/Other", commit, licence: null, date: new Date(0).toISOString() };
+    put(join(downloaded, downloadRecordName), serialiseDownloadRecord(record));
+    put(join(downloaded, "onnx/model_q4.onnx"));
+    expect(resolveModelFolder(downloaded, roots)).toMatchObject({ name: "someone/Other", revision: commit });
+    expect(resolveModelFolder(join(downloaded, "onnx/model_q4.onnx"), roots)).toMatchObject({
+      name: "someone/Other model_q4",
+      revision: commit,
+    });
   });
 
   it.each(["", "no-such-model", "nul\0byte"])("says what can be named instead of %j", (reference) => {

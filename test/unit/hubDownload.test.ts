@@ -21,6 +21,7 @@ import {
   type HubOptions,
   type StartRequest,
 } from "../../src/client/hubHttp.ts";
+import { discardPartialDownload, findPartialDownloads } from "../../src/client/partialDownload.ts";
 import { TransferRate } from "../../src/client/transferRate.ts";
 import { downloadRecordName } from "../../src/formats/downloadRecord.ts";
 import { HubServer, type HubContent, type HubFault } from "../support/hubServer.ts";
@@ -218,14 +219,51 @@ describe("a download", () => {
     await expect(stopped).rejects.toThrow(expect.objectContaining({ kind: "Cancelled" }) as Error);
     expect(existsSync(folder)).toBe(false);
     hub.slowMilliseconds = 0;
+    const root = join(folder, "../..");
+    const [kept, ...others] = await findPartialDownloads(root);
+    expect(others).toEqual([]);
+    expect(kept).toMatchObject({ folder, repository: "someone/Tiny", commit, total: 320_002 });
+    expect(kept!.done).toBeGreaterThan(150_000);
+    expect(kept!.done).toBeLessThan(kept!.total);
     hub.seen.length = 0;
     await download();
     expectWhole();
+    expect(await findPartialDownloads(root)).toEqual([]);
     const [seen, ...more] = hub.seen.filter(({ origin }) => origin === "storage");
     expect(more).toEqual([]);
     expect(seen!.range).toMatch(/^bytes=1\d{5}-$/);
     expect(seen!.ifRange).toMatch(/^".+"$/);
     expect(hub.seen.some(({ path }) => path.endsWith("tokenizer.json"))).toBe(false);
+  });
+
+  it("what is kept can be discarded, but not while it is being downloaded", async () => {
+    hub.slowMilliseconds = 5;
+    const controller = new AbortController();
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const running = download({
+      signal: controller.signal,
+      onProgress: (done) => {
+        if (done > 50_000) begin();
+      },
+    });
+    running.catch(() => undefined);
+    await begun;
+    await expect(discardPartialDownload(folder)).rejects.toThrow(failure({}));
+    controller.abort();
+    await expect(running).rejects.toThrow();
+    await discardPartialDownload(folder);
+    expect(readdirSync(join(folder, "../.."))).toEqual([]);
+    await discardPartialDownload(folder);
+  });
+
+  it("says what the hub answered again and again", async () => {
+    fault({ status: 500 }, 9, "config.json");
+    await expect(download()).rejects.toThrow(
+      failure({ message: "The model hub answered with status 500 again and again." }),
+    );
   });
 
   it("is stopped while it waits for another attempt", async () => {
@@ -350,7 +388,7 @@ describe("a download", () => {
   it("refuses to fill the disk, before it begins", async () => {
     content.listedSizes = { "model.safetensors": 1e15 };
     await expect(download()).rejects.toThrow(
-      failure({ message: expect.stringContaining("too little space") as string }),
+      failure({ message: expect.stringContaining("the download needs 1000 TB, and") as string }),
     );
     expect(requests("model.safetensors")).toEqual([]);
   });

@@ -4,6 +4,7 @@ import {
   changeRegion,
   colourScale,
   colourStep,
+  isInside,
   plainText,
   regionOf,
   tokenCells,
@@ -93,6 +94,22 @@ describe("a change of the document", () => {
     const changed = changeRegion(region, { offset: 16, removed: 0, inserted: 1 }, 13);
     expect([changed!.from, changed!.to]).toEqual([10, 24]);
     expect(places(changed)).toEqual([[10, 13]]);
+  });
+
+  it("at the ends of a whole document is inside", () => {
+    const whole: Region = { ...wordRegion("one two three", 0, [1, 2, 3]), isWhole: true };
+    const inFront = changeRegion(whole, { offset: 0, removed: 0, inserted: 4 }, -1);
+    expect([inFront!.from, inFront!.to, inFront!.cells]).toEqual([0, 17, []]);
+    const behind = { offset: 13, removed: 0, inserted: 6 };
+    expect(isInside(whole, behind)).toBe(true);
+    // "one two three four": the last space before the change is at 7.
+    const longer = changeRegion(whole, behind, 7);
+    expect([longer!.from, longer!.to]).toEqual([0, 19]);
+    expect(places(longer)).toEqual([
+      [0, 3],
+      [3, 7],
+    ]);
+    expect(changeRegion(whole, { offset: 0, removed: 13, inserted: 0 }, -1)).toBeNull();
   });
 
   it("over a boundary takes the region", () => {

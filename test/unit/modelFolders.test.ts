@@ -147,9 +147,9 @@ describe("Hugging Face's cache", () => {
       symlinkSync(`../../blobs/${blob}`, join(base, `hub/models--me--Linked/snapshots/${commit}/${name}`));
     const found = await findCachedModels(join(base, "hub"));
     expect(found.map(({ name, repository, commit: at }) => [name, repository, at])).toEqual([
-      ["Linked", "me/Linked", commit],
-      ["Main", "me/Main", commit],
-      ["Newest", "me/Newest", other],
+      ["me/Linked", "me/Linked", commit],
+      ["me/Main", "me/Main", commit],
+      ["me/Newest", "me/Newest", other],
     ]);
     expect(found[0]!.bytes).toBe(config.length + 3);
   });
@@ -209,7 +209,23 @@ describe("scanModels", () => {
     put("embedded/catalogue.json", catalogue("me/Tiny"));
     checkpoint(`hub/models--me--Tiny/snapshots/${commit}`);
     expect((await scan()).entries.map(({ name, origin, licence }) => [name, origin, licence])).toEqual([
-      ["Tiny", "cache", "MIT"],
+      ["me/Tiny", "cache", "MIT"],
+    ]);
+  });
+
+  it("lists what a stopped download has left, with its model or by itself", async () => {
+    put("embedded/catalogue.json", catalogue("me/Tiny"));
+    for (const repository of ["me/Tiny", "you/Other"]) {
+      const staging = `downloads/${repository.replace("/", "/.")}.download`;
+      put(`${staging}/model.safetensors.part`, "x".repeat(71));
+      const files = { "model.safetensors": "abc 100", "../../escaped": "abc 100" };
+      put(`${staging}/.plan.json`, JSON.stringify({ repository, commit, bytes: 100, files }));
+    }
+    put("downloads/you/.Broken.download/.plan.json", "{");
+    const kept = { done: 71, total: 100 };
+    expect((await scan()).entries).toMatchObject([
+      { reference: "tiny", origin: "catalogue", kept },
+      { reference: join(base, "downloads/you/Other"), name: "you/Other", origin: "catalogue", commit, kept },
     ]);
   });
 

@@ -5,7 +5,7 @@ import { exampleSetHash, type ExampleSet } from "../../formats/exampleSet.ts";
 import { lineProblemText } from "../../formats/lineProblem.ts";
 import type { ComputeVectorRequest, ModelDescription, Progress } from "../../shared/engineContract.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
-import { isRepeat, readChoices, type SpelledChoices } from "../computeChoices.ts";
+import { isRepeat, readChoices, spellChoices, type SpelledChoices } from "../computeChoices.ts";
 import { askComputePlan, type ComputePlan } from "../computeFlow.ts";
 import {
   knownChatTemplate,
@@ -19,6 +19,7 @@ import { requireTrust } from "../notices.ts";
 import { pairProgress } from "../pairProgress.ts";
 import { program } from "../program.ts";
 import { registerCommand } from "../registerCommand.ts";
+import { notedAsRunning } from "../runningComputes.ts";
 import type { Services } from "../services.ts";
 import { workspacePath } from "../steeringFolder.ts";
 import type { VectorEntry } from "../vectors.ts";
@@ -120,7 +121,9 @@ async function compute(
     const before = await findRepeat(services, set, model, asked);
     if (before !== undefined && !(await wantsAgain(services, before))) return undefined;
   }
-  return run(services, plan, set, request);
+  const { name } = plan;
+  const again = { set: file.uri.toString(), name, ...spellChoices(choices) };
+  return notedAsRunning(services, again, () => run(services, plan, set, request));
 }
 
 /** The request, or undefined after the bad line was shown. */
@@ -154,7 +157,9 @@ function soundRequest(
 /** The description of the model, loaded where it is not. */
 async function loadedModel({ engine, models }: Services, reference: string): Promise<ModelDescription> {
   if (engine.model?.model === reference) return engine.model;
-  return engine.run({ title: vscode.l10n.t("Loading {0}", reference) }, (job) => models.load(job, reference));
+  return engine.run({ title: vscode.l10n.t("Loading {0}", models.nameOf(reference)) }, (job) =>
+    models.load(job, reference),
+  );
 }
 
 async function findRepeat(

@@ -1,21 +1,18 @@
-import { rm, rmdir } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { rm } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import * as vscode from "vscode";
 import { parseHubReference, type HubModel, type HubReference } from "../../client/hubApi.ts";
-import {
-  forgetPartialDownload,
-  offeredWeights,
-  planCatalogue,
-  planWeights,
-  type DownloadPlan,
-} from "../../client/hubDownload.ts";
+import { offeredWeights, planCatalogue, planWeights, type DownloadPlan } from "../../client/hubDownload.ts";
+import { discardPartialDownload } from "../../client/partialDownload.ts";
 import type { CatalogueModel } from "../../formats/modelCatalogue.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
 import { size } from "../../shared/units.ts";
 import { commandIds } from "../ids.ts";
 import type { ModelEntry } from "../modelScan.ts";
+import { licenceText } from "../modelText.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
+import { discardDownload } from "./discardDownload.ts";
 import { pickModel, referenceIn, requireModel, type ModelArgument } from "./modelPicks.ts";
 
 /** For callers that are no person. */
@@ -40,6 +37,9 @@ export function registerDownloadCommands(services: Services): vscode.Disposable 
     registerCommand(services, "cancelDownload", (argument?: ModelArgument) => {
       models.downloads.cancel(argument === undefined ? undefined : referenceIn(argument));
     }),
+    registerCommand(services, "discardDownload", (argument?: ModelArgument, options?: DownloadOptions) =>
+      discardDownload(services, argument, options?.confirmed === true),
+    ),
     registerCommand(services, "deleteModel", (argument?: ModelArgument, options?: DownloadOptions) =>
       deleteModel(services, argument, options?.confirmed === true),
     ),
@@ -137,6 +137,11 @@ async function findWanted({ models }: Services, reference: string): Promise<Want
   );
   if (catalogue !== undefined) return { catalogue };
   if (hub !== undefined) return { hub };
+  // A download from outside of the catalogue that was stopped is named by its folder.
+  const entry = await models.get(reference);
+  if (entry?.origin === "catalogue" && entry.repository !== null) {
+    return { hub: { repository: entry.repository, revision: entry.commit ?? "main" } };
+  }
   throw new SteerscopeError("InvalidRequest", vscode.l10n.t("{0} cannot be downloaded.", reference), {
     remedy: vscode.l10n.t("Name a model of the catalogue, or a repository as owner/name."),
   });
@@ -155,9 +160,16 @@ async function downloadWanted(
   const plan = await choosePlan(wanted, model, options);
   if (plan === undefined) return undefined;
   const entry = entryOf(services, wanted, plan);
-  if (options.confirmed !== true && !(await confirm(services, entry, plan))) return undefined;
-  await models.downloads.start(entry, plan);
-  await models.refresh();
+  if (options.confirmed !== true) {
+    const catalogueLicence = "catalogue" in wanted ? wanted.catalogue.licence : null;
+    if (!(await confirm(services, entry, plan, catalogueLicence))) return undefined;
+  }
+  try {
+    await models.downloads.start(entry, plan);
+  } finally {
+    // Also of what was stopped, something is there now.
+    await models.refresh();
+  }
   void notices.showInformation(vscode.l10n.t("{0} was downloaded.", entry.name), [
     {
       title: vscode.l10n.t("Use This Model"),
@@ -225,13 +237,15 @@ function entryOf({ models }: Services, wanted: Wanted, { model, bytes }: Downloa
     bytes,
     isApproximate: false,
     precision: null,
+    selfTest: null,
     config: null,
     problem: null,
-    licence: known?.licence ?? model.licence,
+    licence: model.licence ?? known?.licence ?? null,
     note: known?.note ?? null,
     repository: model.repository,
     commit: model.commit,
     isGated: model.isGated,
+    kept: null,
   };
 }
 
@@ -240,6 +254,7 @@ async function confirm(
   { models }: Services,
   entry: ModelEntry,
   { model, files, bytes }: DownloadPlan,
+  catalogueLicence: string | null,
 ): Promise<boolean> {
   const go = vscode.l10n.t("Download");
   const show = vscode.l10n.t("Show Licence");
@@ -248,7 +263,7 @@ async function confirm(
     const needsToken = model.isGated && !(await models.downloads.hasToken());
     const detail = [
       vscode.l10n.t("Size: {0}", size(bytes)),
-      vscode.l10n.t("Licence: {0}", entry.licence ?? vscode.l10n.t("the repository names none")),
+      vscode.l10n.t("Licence: {0}", licenceText(model.licence, catalogueLicence)),
       vscode.l10n.t("From: {0}", model.page),
       ...(model.isGated ? [vscode.l10n.t("Its licence must be accepted on that page first.")] : []),
       ...(files.some(({ path }) => path === "tokenizer.json")
@@ -305,9 +320,7 @@ async function deleteModel(
   // Windows does not delete files that are in use.
   if (models.stateOf(entry).kind === "loaded") await engine.unload();
   await rm(entry.folder, { recursive: true, force: true });
-  await forgetPartialDownload(entry.folder);
-  // The owner's folder, where nothing else is in it.
-  await rmdir(dirname(entry.folder)).catch(() => undefined);
+  await discardPartialDownload(entry.folder);
   if (models.selected() === entry.reference) await models.select(undefined);
   await models.refresh();
   return entry.folder;

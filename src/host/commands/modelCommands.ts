@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import * as vscode from "vscode";
 import { findModels } from "../../client/modelFolders.ts";
 import type { ModelDescription, SelfTestCheck } from "../../shared/engineContract.ts";
@@ -57,7 +56,7 @@ async function loadModel(services: Services, argument?: ModelArgument): Promise<
   const { engine, models } = services;
   const reference = await referenceOf(services, argument);
   const description = await engine.run(
-    { title: vscode.l10n.t("Loading {0}", basename(reference)), location: { viewId: viewIds.models } },
+    { title: vscode.l10n.t("Loading {0}", models.nameOf(reference)), location: { viewId: viewIds.models } },
     (job) => models.load(job, reference),
   );
   await models.select(reference);
@@ -78,10 +77,14 @@ async function testModel(
   services: Services,
   reports: Reports,
   argument?: ModelArgument,
-): Promise<SelfTestResult> {
+): Promise<SelfTestResult | undefined> {
   const { engine, models } = services;
-  const reference = await referenceOf(services, argument);
-  const name = (await models.get(reference))?.name ?? basename(reference);
+  const tested =
+    argument === undefined
+      ? await pickModel(models, vscode.l10n.t("Test that a model can be steered exactly"), isOnDisk)
+      : await requireModel(models, argument);
+  if (tested === undefined) return undefined;
+  const { reference, name } = tested;
   let description: ModelDescription | undefined;
   let checks: readonly SelfTestCheck[];
   try {

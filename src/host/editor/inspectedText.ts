@@ -11,6 +11,8 @@ export interface DocumentText {
   readonly prompt: string;
   /** [text.length + 1]: document offset of each character, and of the end. */
   readonly offsets: Int32Array;
+  /** It stands for the document, whatever its length: what is written at its ends belongs to it. */
+  readonly isWhole: boolean;
 }
 
 /** A stretch of the document that stands for one token, or for several that share a character. */
@@ -26,6 +28,8 @@ export interface TokenCell {
 export interface Region {
   readonly from: number;
   readonly to: number;
+  /** Of a text that stands for the document. */
+  readonly isWhole: boolean;
   readonly cells: readonly TokenCell[];
   readonly pieces: readonly string[];
   /** [layers, tokens] */
@@ -40,8 +44,11 @@ export type ColourScale = readonly [weak: number, middle: number, strong: number
 /** Shares of the tokens that stay below each step of the scale. */
 export const scalePercentiles = [0.5, 0.75, 0.9] as const;
 
-/** A stretch of a document that begins at `start`; the model reads line feeds where the document has Windows' ends. */
-export function plainText(raw: string, start: number): DocumentText {
+/**
+ * A stretch of a document that begins at `start`, or the whole of it; the model reads line feeds where the document has
+ * Windows' ends.
+ */
+export function plainText(raw: string, start: number, isWhole = false): DocumentText {
   const offsets: number[] = [];
   let text = "";
   for (let at = 0; at < raw.length; at++) {
@@ -50,13 +57,13 @@ export function plainText(raw: string, start: number): DocumentText {
     text += raw[at]!;
   }
   offsets.push(start + raw.length);
-  return { text, prompt: "", offsets: Int32Array.from(offsets) };
+  return { text, prompt: "", offsets: Int32Array.from(offsets), isWhole };
 }
 
-export function regionOf({ offsets }: DocumentText): Region {
+export function regionOf({ offsets, isWhole }: DocumentText): Region {
   const from = offsets[0]!;
   const to = offsets[offsets.length - 1]!;
-  return { from, to, cells: [], pieces: [], projections: new Float32Array(0), sink: -1 };
+  return { from, to, isWhole, cells: [], pieces: [], projections: new Float32Array(0), sink: -1 };
 }
 
 /**
@@ -124,9 +131,9 @@ export interface TextChange {
   readonly inserted: number;
 }
 
-/** Whether a change is to the region's own text; at its ends nothing of it is touched. */
-export function isInside({ from, to }: Region, { offset, removed }: TextChange): boolean {
-  return offset < to && offset + removed > from;
+/** Whether a change is to the region's own text; at its ends nothing of it is touched, unless it is the whole document. */
+export function isInside({ from, to, isWhole }: Region, { offset, removed }: TextChange): boolean {
+  return isWhole ? offset <= to : offset < to && offset + removed > from;
 }
 
 /**
@@ -146,10 +153,13 @@ export function changeRegion(region: Region, change: TextChange, keepUntil: numb
       cells: region.cells.map((cell) => ({ ...cell, from: cell.from + shift, to: cell.to + shift })),
     };
   }
-  if (offset < region.from || end > region.to || region.to + shift <= region.from) return null;
+  if (offset < region.from) return null;
+  // The end of a long document may lie behind what of it is read.
+  const to = region.isWhole ? Math.max(region.to, end) + shift : region.to + shift;
+  if ((end > region.to && !region.isWhole) || to <= region.from) return null;
   return {
     ...region,
-    to: region.to + shift,
+    to,
     cells: region.cells.filter(({ to }) => to <= keepUntil),
   };
 }

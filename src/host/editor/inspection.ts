@@ -22,6 +22,7 @@ import {
   readInspectionRequest,
   textsToInspect,
   type InspectArguments,
+  type InspectedPart,
 } from "./inspectionRequest.ts";
 
 /** After the last key stroke. */
@@ -50,8 +51,8 @@ interface Inspection {
   entry: VectorEntry;
   /** null: the layer that the vector is shown at, also when it changes. */
   readonly fixedLayer: number | null;
-  /** The examples of a set, wherever they are now; otherwise the regions. */
-  readonly isSet: boolean;
+  /** Ranges are where they were when the command was given; the regions tell where they are now. */
+  readonly part: InspectedPart;
   regions: readonly Region[];
   projected: Projected | null;
   /** Counts changes, so that a run that was overtaken is known. */
@@ -115,14 +116,14 @@ class Inspections implements vscode.Disposable {
   async inspect(given: InspectArguments | undefined): Promise<InspectionResult | undefined> {
     const request = await readInspectionRequest(this.#services, given);
     if (request === undefined) return undefined;
-    const { document, entry, layer, ranges } = request;
+    const { document, entry, layer, part } = request;
     this.#drop(document);
     const inspection: Inspection = {
       document,
       entry,
       fixedLayer: layer,
-      isSet: ranges === null,
-      regions: textsToInspect(document, ranges).map(regionOf),
+      part,
+      regions: textsToInspect(document, part).map(regionOf),
       projected: null,
       stamp: 0,
       timer: undefined,
@@ -171,8 +172,8 @@ class Inspections implements vscode.Disposable {
     this.#show(inspection);
   }
 
-  #texts({ isSet, document, regions }: Inspection): readonly DocumentText[] {
-    return textsToInspect(document, isSet ? null : rangesInText(document, regions));
+  #texts({ part, document, regions }: Inspection): readonly DocumentText[] {
+    return textsToInspect(document, typeof part === "string" ? part : rangesInText(document, regions));
   }
 
   #onChange({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
@@ -180,7 +181,7 @@ class Inspections implements vscode.Disposable {
     if (inspection === undefined || contentChanges.length === 0) return;
     const before = inspection.regions;
     let regions = before;
-    let isTouched = inspection.isSet;
+    let isTouched = inspection.part === "examples";
     // From the end of the document to its start: offsets before a change still hold.
     const changes = [...contentChanges].sort((a, b) => b.rangeOffset - a.rangeOffset);
     for (const { rangeOffset: offset, rangeLength: removed, text } of changes) {

@@ -29,12 +29,14 @@ export type InspectArguments =
   /** From the menu of an editor: the document, which is the active one. */
   | vscode.Uri;
 
+/** Stretches of a document, each for itself, the whole of it, or the examples of an example set. */
+export type InspectedPart = readonly vscode.Range[] | "document" | "examples";
+
 export interface InspectionRequest {
   readonly document: vscode.TextDocument;
   readonly entry: VectorEntry;
   readonly layer: number | null;
-  /** null: the examples of an example set. */
-  readonly ranges: readonly vscode.Range[] | null;
+  readonly part: InspectedPart;
 }
 
 /** Examples of a set that are inspected at most. */
@@ -76,23 +78,26 @@ export async function readInspectionRequest(
     document: editor.document,
     entry,
     layer: layer ?? null,
-    ranges: rangesOf(editor, range),
+    part: partOf(editor, range),
   };
 }
 
-/** The texts of ranges, or of the examples of a set (`ranges` null), with their places; none that are empty. */
-export function textsToInspect(
-  document: vscode.TextDocument,
-  ranges: readonly vscode.Range[] | null,
-): readonly DocumentText[] {
-  if (ranges === null) return exampleTexts(document);
-  return ranges.flatMap((range) => {
+/** The texts of a part, with their places; none that are empty. */
+export function textsToInspect(document: vscode.TextDocument, part: InspectedPart): readonly DocumentText[] {
+  if (part === "examples") return exampleTexts(document);
+  const isWhole = part === "document";
+  return (isWhole ? [wholeOf(document)] : part).flatMap((range) => {
     const text = plainText(
       document.getText(range).slice(0, maximumCharacters),
       document.offsetAt(range.start),
+      isWhole,
     );
     return text.text === "" ? [] : [text];
   });
+}
+
+function wholeOf(document: vscode.TextDocument): vscode.Range {
+  return new vscode.Range(new vscode.Position(0, 0), document.lineAt(document.lineCount - 1).range.end);
 }
 
 export function rangesInText(
@@ -128,18 +133,16 @@ async function editorFor(uri: vscode.Uri | undefined): Promise<vscode.TextEditor
   });
 }
 
-function rangesOf(
+function partOf(
   { document, selections }: vscode.TextEditor,
   given: vscode.Range | RangeNumbers | undefined,
-): readonly vscode.Range[] | null {
+): InspectedPart {
   if (given !== undefined) {
     return [document.validateRange("start" in given ? given : new vscode.Range(...given))];
   }
   const selected = selections.filter(({ isEmpty }) => !isEmpty);
   if (selected.length > 0) return selected;
-  if (readExampleSet(document) !== null) return null;
-  const end = document.lineAt(document.lineCount - 1).range.end;
-  return [new vscode.Range(new vscode.Position(0, 0), end)];
+  return readExampleSet(document) === null ? "document" : "examples";
 }
 
 /** Each example on its own, after its prompt, at the place where its text is written. */
@@ -152,6 +155,11 @@ function exampleTexts(document: vscode.TextDocument): DocumentText[] {
       const { raw } = set.lines[line - 1]!;
       const lineStart = document.offsetAt(new vscode.Position(line - 1, 0));
       const { text, offsets } = readJsonText(raw, valueColumns(raw, "text").from);
-      return { text, prompt: example.prompt ?? "", offsets: offsets.map((offset) => offset + lineStart) };
+      return {
+        text,
+        prompt: example.prompt ?? "",
+        offsets: offsets.map((offset) => offset + lineStart),
+        isWhole: false,
+      };
     });
 }

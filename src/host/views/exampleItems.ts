@@ -141,7 +141,8 @@ function sideItem(node: SideNode, { file }: ItemContext): vscode.TreeItem {
     labelName(label),
     count === 0 ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Expanded,
   );
-  item.id = itemId(node);
+  // VS Code keeps what it knows of an item without children as collapsed; the first example must be seen.
+  item.id = count === 0 ? `${itemId(node)}#empty` : itemId(node);
   item.description = String(count);
   item.contextValue = "side";
   item.iconPath = new vscode.ThemeIcon(

@@ -48,7 +48,9 @@ class ModelsProvider implements vscode.TreeDataProvider<ModelEntry>, vscode.Disp
   }
 }
 
-function iconOf(state: ModelState, { problem }: ModelEntry, isSelected: boolean): vscode.ThemeIcon {
+function iconOf(state: ModelState, { problem, selfTest }: ModelEntry, isSelected: boolean): vscode.ThemeIcon {
+  // The word for it is at the end of the row, which a narrow side bar cuts off.
+  const tested = selfTest === true ? new vscode.ThemeColor("testing.iconPassed") : undefined;
   switch (state.kind) {
     case "absent":
       return new vscode.ThemeIcon("cloud");
@@ -57,28 +59,32 @@ function iconOf(state: ModelState, { problem }: ModelEntry, isSelected: boolean)
     case "loading":
       return new vscode.ThemeIcon("loading~spin");
     case "loaded":
-      return new vscode.ThemeIcon("vm-running");
+      return new vscode.ThemeIcon("vm-running", tested);
     case "failed":
       return new vscode.ThemeIcon("error", new vscode.ThemeColor("list.errorForeground"));
     case "present":
-      if (problem !== null)
+      if (problem !== null || selfTest === false)
         return new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
-      return new vscode.ThemeIcon(isSelected ? "check" : "package");
+      return new vscode.ThemeIcon(
+        isSelected ? "check" : tested === undefined ? "package" : "verified",
+        tested,
+      );
   }
 }
 
 /** Words that the `when` clauses of package.json look for. */
-function contextValueOf(state: ModelState, { origin }: ModelEntry): string {
+function contextValueOf(state: ModelState, { origin, kept }: ModelEntry): string {
   const kind =
     origin === "catalogue" || origin === "downloaded" ? "hub" : origin === "embedded" ? "embedded" : "folder";
+  const rest = kept === null || state.kind === "downloading" ? kind : `${kind} partial`;
   switch (state.kind) {
     case "failed":
-      return `${state.isPresent ? "present" : "absent"} ${kind}`;
+      return `${state.isPresent ? "present" : "absent"} ${rest}`;
     case "absent":
     case "downloading":
     case "present":
     case "loading":
     case "loaded":
-      return `${state.kind} ${kind}`;
+      return `${state.kind} ${rest}`;
   }
 }
