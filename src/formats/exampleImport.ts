@@ -154,7 +154,8 @@ class Collector {
 function* entriesOf(text: string, format: ImportFormat, l10n: Localisation): Generator<Entry> {
   switch (format) {
     case "txt":
-      for (const { line, raw } of textLines(text)) yield { line, value: raw };
+      // As of a line that is added from the editor: blanks at its end would be the token that is read.
+      for (const { line, raw } of textLines(text)) yield { line, value: raw.trim() };
       return;
     case "jsonl":
       for (const { line, raw } of textLines(text)) yield jsonEntry(line, raw, l10n);

@@ -154,12 +154,13 @@ export function changeExamples(set: ExampleSet, changes: ReadonlyMap<number, Exa
   const lines: (ExampleSetLine | ExampleSetText)[] = [...set.lines];
   for (const [line, change] of changes) {
     const { raw, end } = exampleLine(set, line);
-    lines[line - 1] = { raw: changedLine(raw, change), end };
+    lines[line - 1] = { raw: changedExampleLine(raw, change), end };
   }
   return withLines(set, lines);
 }
 
-function changedLine(raw: string, change: ExampleChange): string {
+/** A line that holds an example, with some keys changed; the others keep their order and spelling. */
+export function changedExampleLine(raw: string, change: ExampleChange): string {
   const written = new Set<string>();
   const parts: string[] = [];
   for (const { key, source } of jsonMembers(raw)) {
@@ -320,12 +321,8 @@ function readLine(raw: string): ReadLine {
   const prompt = field("prompt");
   if (prompt !== undefined && typeof prompt !== "string") return bad("bad-prompt");
   const pair = field("pair");
-  if (pair !== undefined && (typeof pair !== "string" || pair === "" || pair.length > maxPairCharacters)) {
-    return bad("bad-pair", maxPairCharacters);
-  }
-  if (/\p{Surrogate}/u.test(text + (prompt ?? ""))) {
-    return bad("half-character");
-  }
+  if (pair !== undefined && !isPairId(pair)) return bad("bad-pair", maxPairCharacters);
+  if ([text, prompt ?? ""].some((each) => /\p{Surrogate}/u.test(each))) return bad("half-character");
   const source = readSource(field("source"));
   const example: Example = {
     label,
@@ -337,8 +334,14 @@ function readLine(raw: string): ReadLine {
   return { raw, example, problem: null };
 }
 
+/** Characters are counted as JSON schemas count them, a surrogate pair as one. */
+function isPairId(value: unknown): value is string {
+  if (typeof value !== "string" || value === "" || value.length > 2 * maxPairCharacters) return false;
+  return Array.from(value).length <= maxPairCharacters;
+}
+
 /** A source only says where to look; one that cannot be understood is left alone in the file. */
-function readSource(value: unknown): ExampleSource | undefined {
+export function readSource(value: unknown): ExampleSource | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { uri, range, sha256 } = value as Record<string, unknown>;
   if (typeof uri !== "string") return undefined;

@@ -2,9 +2,18 @@
  * What may be wrong with an example set, beyond what parsing reports: places in the file, a code with its values (the
  * words are the caller's), and repairs as edits of lines.
  */
-import { examplesOf, type Example, type ExampleLabel, type ExampleSet } from "./exampleSet.ts";
-import { repairsOfBadLine } from "./exampleSetRepairs.ts";
-import { jsonMembers } from "./jsonMembers.ts";
+import {
+  changedExampleLine,
+  exampleLabels,
+  examplesOf,
+  type Example,
+  type ExampleLabel,
+  type ExampleSet,
+} from "./exampleSet.ts";
+import { lineProblems } from "./exampleLineLint.ts";
+import { newPairIds, pairIds } from "./exampleSetEdits.ts";
+import { orderPairsAsIds, partnerLines, repairsOfBadLine } from "./exampleSetRepairs.ts";
+import { valueColumns } from "./jsonMembers.ts";
 import type { LineProblem } from "./lineProblem.ts";
 import { compareSides } from "./sideComparison.ts";
 
@@ -13,6 +22,11 @@ export type LintCode =
   /** `cause` says it. */
   | "bad-line"
   | "empty-text"
+  /** The key; the last one counts. */
+  | "key-twice"
+  | "bad-source"
+  /** Where the text has white space: at its start, its end or both. */
+  | "edge-blank"
   /** Line of the first. */
   | "duplicate-example"
   /** Line of the same text on the other side. */
@@ -36,7 +50,7 @@ export type LintCode =
 
 export type LintSeverity = "error" | "warning" | "information";
 
-/** Lines `from` (1-based) to `from + count - 1` become `text`; null: they go away. */
+/** Lines `from` (1-based) to `from + count - 1` become `text`; null: they go away. Count 0: `text` comes before line `from`. */
 export interface LineEdit {
   readonly from: number;
   readonly count: number;
@@ -46,6 +60,13 @@ export interface LineEdit {
 export type LintFixKind =
   | "delete-line"
   | "delete-pair"
+  | "delete-only"
+  | "add-positive"
+  | "add-negative"
+  | "trim-text"
+  | "remove-key"
+  | "remove-source"
+  | "new-pair-id"
   | "join-lines"
   | "escape-characters"
   | "remove-comma"
@@ -77,40 +98,14 @@ export const maximumLintProblems = 200;
 
 /** The first 200 problems, by line. Linear in the size of the set. */
 export function lintExampleSet(set: ExampleSet): readonly LintProblem[] {
-  const problems = [...badLines(set), ...repetitions(set), ...pairProblems(set), ...sideProblems(set)];
+  const problems = [
+    ...badLines(set),
+    ...lineProblems(set, maximumLintProblems),
+    ...repetitions(set),
+    ...pairProblems(set),
+    ...sideProblems(set),
+  ];
   return problems.sort((a, b) => a.line - b.line).slice(0, maximumLintProblems);
-}
-
-/** Columns [from, to) of the value of `key` in a line that holds an object; of the whole line where there is none. */
-export function valueColumns(raw: string, key: string): { from: number; to: number } {
-  const member = jsonMembers(raw).findLast((each) => each.key === key);
-  return member === undefined
-    ? { from: 0, to: raw.length }
-    : { from: member.valueStart, to: member.start + member.source.length };
-}
-
-/** Lines (1-based) that belong together, both ways: by pair id, else in order where the sides are equal in number. */
-function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
-  const loose: Record<ExampleLabel, number[]> = { positive: [], negative: [] };
-  const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
-  for (const { line, example } of examplesOf(set)) {
-    const { label, pair } = example;
-    if (pair === undefined) loose[label].push(line);
-    else byId.set(pair, { [label]: line, ...byId.get(pair) });
-  }
-  const partners = new Map<number, number>();
-  const join = (a: number, b: number): void => {
-    partners.set(a, b).set(b, a);
-  };
-  for (const { positive, negative } of byId.values()) {
-    if (positive !== undefined && negative !== undefined) join(positive, negative);
-  }
-  if (loose.positive.length === loose.negative.length) {
-    loose.positive.forEach((line, place) => {
-      join(line, loose.negative[place]!);
-    });
-  }
-  return partners;
 }
 
 function deletion(line: number): LineEdit {
@@ -156,6 +151,7 @@ function emptyTextColumns(raw: string): { from: number; to: number } | null {
 function repetitions(set: ExampleSet): LintProblem[] {
   const problems: LintProblem[] = [];
   const partners = partnerLines(set);
+  const spelledOut = orderPairsAsIds(set);
   const seen = new Map<string, number>();
   const other = { positive: "negative", negative: "positive" } as const;
   const keyOf = (label: ExampleLabel, { text, prompt }: Example): string =>
@@ -164,10 +160,15 @@ function repetitions(set: ExampleSet): LintProblem[] {
     if (problems.length >= maximumLintProblems) break;
     const partner = partners.get(line);
     // Without its partner the other half of a pair would move to another, or stand alone.
-    const fix: LintFix =
+    const fixes: LintFix[] =
       partner === undefined
-        ? { kind: "delete-line", edits: [deletion(line)] }
-        : { kind: "delete-pair", edits: [deletion(line), deletion(partner)] };
+        ? [{ kind: "delete-line", edits: [deletion(line)] }]
+        : [{ kind: "delete-pair", edits: [deletion(line), deletion(partner)] }];
+    if (partner !== undefined) {
+      const others = example.pair === undefined ? spelledOut : [];
+      const kept = others?.filter(({ from }) => from !== line && from !== partner);
+      if (kept !== undefined) fixes.push({ kind: "delete-only", edits: [deletion(line), ...kept] });
+    }
     const report = (code: LintCode, values: LintProblem["values"]): void => {
       const { raw } = set.lines[line - 1]!;
       problems.push({
@@ -177,7 +178,7 @@ function repetitions(set: ExampleSet): LintProblem[] {
         severity: "warning",
         values,
         cause: null,
-        fixes: [fix],
+        fixes,
       });
     };
     if (example.text.trim() === "") report("empty-text", []);
@@ -193,6 +194,8 @@ function repetitions(set: ExampleSet): LintProblem[] {
 function pairProblems(set: ExampleSet): LintProblem[] {
   const problems: LintProblem[] = [];
   const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
+  const [freshId] = newPairIds(pairIds(set), 1);
+  const spelledOut = orderPairsAsIds(set);
   const report = (
     line: number,
     code: LintCode,
@@ -200,6 +203,18 @@ function pairProblems(set: ExampleSet): LintProblem[] {
     values: LintProblem["values"],
   ): void => {
     const { raw } = set.lines[line - 1]!;
+    const changed = (pair: string | undefined): LineEdit => ({
+      from: line,
+      count: 1,
+      text: changedExampleLine(raw, { pair }),
+    });
+    // One more loose example would be paired in order with another one's partner, or leave all of them unpaired.
+    const repair: readonly LintFix[] =
+      code === "pair-twice"
+        ? [{ kind: "new-pair-id", edits: [changed(freshId)] }]
+        : spelledOut === null
+          ? []
+          : [{ kind: "remove-pair-id", edits: [changed(undefined), ...spelledOut] }];
     problems.push({
       line,
       ...valueColumns(raw, "pair"),
@@ -207,10 +222,7 @@ function pairProblems(set: ExampleSet): LintProblem[] {
       severity,
       values,
       cause: null,
-      fixes: [
-        { kind: "remove-pair-id", edits: [{ from: line, count: 1, text: withoutKey(raw, "pair") }] },
-        { kind: "delete-line", edits: [deletion(line)] },
-      ],
+      fixes: [...repair, { kind: "delete-line", edits: [deletion(line)] }],
     });
   };
   for (const { line, example } of examplesOf(set)) {
@@ -231,17 +243,13 @@ function pairProblems(set: ExampleSet): LintProblem[] {
   return problems;
 }
 
-function withoutKey(raw: string, key: string): string {
-  const kept = jsonMembers(raw).filter((member) => member.key !== key);
-  return `{${kept.map(({ source }) => source).join(",")}}`;
-}
-
 /** Of a side as a whole, or of both; each is reported at one example. */
 function sideProblems(set: ExampleSet): LintProblem[] {
   const examples = examplesOf(set);
   const lines = (label: ExampleLabel) => examples.filter(({ example }) => example.label === label);
   const positive = lines("positive");
   const negative = lines("negative");
+  const sides = { positive, negative };
   const problems: LintProblem[] = [];
   const report = (
     at: (typeof examples)[number] | undefined,
@@ -249,6 +257,7 @@ function sideProblems(set: ExampleSet): LintProblem[] {
     code: LintCode,
     severity: LintSeverity,
     values: LintProblem["values"],
+    fixes: readonly LintFix[] = [],
   ): void => {
     if (at === undefined) return;
     const { raw } = set.lines[at.line - 1]!;
@@ -259,13 +268,21 @@ function sideProblems(set: ExampleSet): LintProblem[] {
       severity,
       values,
       cause: null,
-      fixes: [],
+      fixes,
     });
   };
+  const missing = (label: ExampleLabel): readonly LintFix[] => [
+    {
+      kind: `add-${label}`,
+      edits: [{ from: set.lines.length + 1, count: 0, text: `{"label": "${label}", "text": ""}` }],
+    },
+  ];
   // A line that cannot be read may be what is missing.
   const isWhole = !set.lines.some(({ raw, example }) => example === null && raw.trim() !== "");
-  if (isWhole && positive.length === 0) report(negative[0], "label", "side-missing", "warning", ["positive"]);
-  if (isWhole && negative.length === 0) report(positive[0], "label", "side-missing", "warning", ["negative"]);
+  for (const label of exampleLabels) {
+    if (!isWhole || sides[label].length > 0) continue;
+    report(positive[0] ?? negative[0], "label", "side-missing", "warning", [label], missing(label));
+  }
   if (positive.length === 0 || negative.length === 0) return problems;
 
   const loose = [positive, negative].map((side) => side.filter(({ example }) => example.pair === undefined));
@@ -273,10 +290,11 @@ function sideProblems(set: ExampleSet): LintProblem[] {
   if (isWhole && loosePositive !== looseNegative) {
     const larger = loosePositive > looseNegative ? loose[0]! : loose[1]!;
     const firstWithout = larger[Math.min(loosePositive, looseNegative)];
-    report(firstWithout, "label", "unequal-sides", "information", [loosePositive, looseNegative]);
+    const smaller = loosePositive > looseNegative ? "negative" : "positive";
+    const values = [loosePositive, looseNegative];
+    report(firstWithout, "label", "unequal-sides", "information", values, missing(smaller));
   }
   const textsOf = (side: typeof positive): string[] => side.map(({ example }) => example.text);
-  const sides = { positive, negative };
   const found = compareSides({ positive: textsOf(positive), negative: textsOf(negative) });
   const { imbalance } = found;
   if (imbalance !== null) {

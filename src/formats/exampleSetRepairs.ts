@@ -1,10 +1,70 @@
-/** What a line that is not an example may have been meant to be. */
-import { parseExampleSet, type ExampleSet } from "./exampleSet.ts";
-import type { LintFix } from "./exampleSetLint.ts";
+/** What a line that is not an example may have been meant to be, and repairs that keep the other pairs. */
+import {
+  changedExampleLine,
+  examplesOf,
+  parseExampleSet,
+  type ExampleLabel,
+  type ExampleSet,
+} from "./exampleSet.ts";
+import { newPairIds, pairIds } from "./exampleSetEdits.ts";
+import type { LineEdit, LintFix } from "./exampleSetLint.ts";
 import { jsonMembers } from "./jsonMembers.ts";
 
 /** A text that was pasted with its line breaks is rarely longer. */
 const maximumJoinedLines = 20;
+
+/** A fix that writes more lines than this is no quick one. */
+const maximumSpelledOutPairs = 200;
+
+/** Lines (1-based) of the examples without a pair id. */
+function looseLines(set: ExampleSet): Readonly<Record<ExampleLabel, readonly number[]>> {
+  const loose: Record<ExampleLabel, number[]> = { positive: [], negative: [] };
+  for (const { line, example } of examplesOf(set)) {
+    if (example.pair === undefined) loose[example.label].push(line);
+  }
+  return loose;
+}
+
+/** Lines (1-based) that belong together, both ways: by pair id, else in order where the sides are equal in number. */
+export function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
+  const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
+  for (const { line, example } of examplesOf(set)) {
+    const { label, pair } = example;
+    if (pair !== undefined) byId.set(pair, { [label]: line, ...byId.get(pair) });
+  }
+  const partners = new Map<number, number>();
+  const join = (a: number, b: number): void => {
+    partners.set(a, b).set(b, a);
+  };
+  for (const { positive, negative } of byId.values()) {
+    if (positive !== undefined && negative !== undefined) join(positive, negative);
+  }
+  const loose = looseLines(set);
+  if (loose.positive.length === loose.negative.length) {
+    loose.positive.forEach((line, place) => {
+      join(line, loose.negative[place]!);
+    });
+  }
+  return partners;
+}
+
+/**
+ * Edits that give the pairs that are formed by order alone ids, so that an example more or less moves none of them. Empty
+ * where there are none; null where there are more than a quick fix should write.
+ */
+export function orderPairsAsIds(set: ExampleSet): readonly LineEdit[] | null {
+  const { positive, negative } = looseLines(set);
+  if (positive.length !== negative.length) return [];
+  if (positive.length > maximumSpelledOutPairs) return null;
+  const ids = newPairIds(pairIds(set), positive.length);
+  return ids.flatMap((pair, place) =>
+    [positive[place]!, negative[place]!].map((line) => ({
+      from: line,
+      count: 1,
+      text: changedExampleLine(set.lines[line - 1]!.raw, { pair }),
+    })),
+  );
+}
 
 /** Repairs that make the bad line at `line` (1-based) an example; none where nothing is plausible. */
 export function repairsOfBadLine(set: ExampleSet, line: number): readonly LintFix[] {

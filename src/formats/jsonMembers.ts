@@ -42,6 +42,14 @@ export function jsonMembers(text: string): JsonMember[] {
   return members;
 }
 
+/** Columns [from, to) of the value of `key` in a line that holds an object; of the whole line where there is none. */
+export function valueColumns(raw: string, key: string): { from: number; to: number } {
+  const member = jsonMembers(raw).findLast((each) => each.key === key);
+  return member === undefined
+    ? { from: 0, to: raw.length }
+    : { from: member.valueStart, to: member.start + member.source.length };
+}
+
 function closingQuote(text: string, opening: number): number {
   let index = opening + 1;
   while (index < text.length && text[index] !== '"') index += text[index] === "\\" ? 2 : 1;

@@ -6,6 +6,12 @@ export interface ExpressionTerm {
   readonly name: string;
 }
 
+/** A term as somebody wrote it. */
+export interface PlacedTerm extends ExpressionTerm {
+  /** Of the name, 1-based. */
+  readonly column: number;
+}
+
 const number = String.raw`\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+`;
 const name = String.raw`"(?:[^"\\]|\\.)*"|[\p{L}_][\p{L}\p{N}_.-]*`;
 const term = new RegExp(String.raw`\s*([+-])?\s*(?:(${number})\s*\*\s*)?(${name})\s*`, "uiy");
@@ -14,8 +20,8 @@ const term = new RegExp(String.raw`\s*([+-])?\s*(?:(${number})\s*\*\s*)?(${name}
  * Terms `weight*name` joined by + and -; a weight that is left out is 1; names with spaces or signs are quoted as in
  * JSON. Throws InvalidRequest that names the column (1-based).
  */
-export function parseCombination(text: string): ExpressionTerm[] {
-  const terms: ExpressionTerm[] = [];
+export function parseCombination(text: string): PlacedTerm[] {
+  const terms: PlacedTerm[] = [];
   term.lastIndex = 0;
   while (terms.length === 0 || term.lastIndex < text.length) {
     const start = term.lastIndex;
@@ -25,7 +31,8 @@ export function parseCombination(text: string): ExpressionTerm[] {
     if (match === null || spelled === undefined || !isJoined) throw unreadable(text, start);
     const weight = Number(match[2] ?? 1) * (match[1] === "-" ? -1 : 1);
     if (!Number.isFinite(weight)) throw unreadable(text, start);
-    terms.push({ weight, name: spelled.startsWith('"') ? unquote(text, spelled, start) : spelled });
+    const column = start + match[0].lastIndexOf(spelled) + 1;
+    terms.push({ weight, name: spelled.startsWith('"') ? unquote(text, spelled, start) : spelled, column });
   }
   return terms;
 }

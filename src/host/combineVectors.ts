@@ -65,6 +65,15 @@ export function combineVectors(
   };
 }
 
+/** Whether `sum` of `weighted` is nothing but what rounding to 32-bit floats leaves of it. */
+export function isZeroSum(weighted: readonly WeightedFile[], sum: Float32Array): boolean {
+  const parts = weighted.reduce(
+    (total, { weight, file }) => total + Math.abs(weight) * norm(file.vectors),
+    0,
+  );
+  return norm(sum) <= 1e-6 * parts;
+}
+
 function withProvenance(weighted: WeightedFile): Term {
   const { provenance } = weighted.file;
   if (provenance !== null) return { ...weighted, provenance };

@@ -11,8 +11,7 @@ import type { ComputeChoices } from "./computeChoices.ts";
 import type { ExampleSetFile, ExampleSets } from "./exampleSets.ts";
 import { methodLabel, namedPositions, templateLabel } from "./methodLabels.ts";
 import type { Models } from "./models.ts";
-import { fileNameProblem } from "./steeringFolder.ts";
-import { back, inputStep, pickStep, type Place } from "./steps.ts";
+import { back, inputStep, pickStep, type InputOptions, type Place } from "./steps.ts";
 
 export interface ComputePlan {
   readonly set: ExampleSetFile;
@@ -21,7 +20,7 @@ export interface ComputePlan {
 }
 
 export interface ComputeFlowInput {
-  /** The one that was named, else the active one; undefined where there is none. */
+  /** The one that was named, else that of the editor, else the active one; undefined where there is none. */
   readonly set: ExampleSetFile | undefined;
   /** What Enter takes at every step: the last choices for the set, and whether there were any. */
   readonly remembered: (set: ExampleSetFile) => {
@@ -29,6 +28,7 @@ export interface ComputeFlowInput {
     readonly isLast: boolean;
   };
   readonly suggestName: (set: ExampleSetFile) => string;
+  readonly nameNotice: (set: ExampleSetFile) => InputOptions["validate"];
   /** undefined: not known before the model is loaded. */
   readonly hasChatTemplate: (model: string) => boolean | undefined;
 }
@@ -82,7 +82,7 @@ export async function askComputePlan(
     pickMethod,
     pickPosition,
     ...(input.hasChatTemplate(draft.choices.model) === false ? [] : [pickTemplate]),
-    askName,
+    (draft, place) => askName(draft, place, input.nameNotice(draft.set)),
   ];
   let draft = draftOf(first);
   for (let index = 0; ;) {
@@ -180,7 +180,7 @@ async function pickMethod(draft: Draft, place: Place): Promise<Answer> {
 
 async function pickPosition(draft: Draft, place: Place): Promise<Answer> {
   const chosen = formatReadPosition(draft.choices.position);
-  const named: Choice<ReadPosition>[] = namedPositions().map(({ spelling, label }) => ({
+  const named: Choice<ReadPosition | null>[] = namedPositions().map(({ spelling, label }) => ({
     label,
     description: spelling,
     value: parseReadPosition(spelling),
@@ -196,15 +196,31 @@ async function pickPosition(draft: Draft, place: Place): Promise<Answer> {
         const item = positionItem(parseReadPosition(text.trim()));
         return named.some(({ description }) => description === item.description) ? undefined : item;
       } catch {
-        return undefined;
+        return items.some((item) => isFilteredBy(item, text)) ? undefined : notPosition(text);
       }
     },
+    isAnswer: ({ value }) => value !== null,
   });
   if (picked === undefined || picked === back) return picked;
-  return { ...draft, choices: { ...draft.choices, position: picked.value } };
+  const { value: position } = picked;
+  return position === null ? undefined : { ...draft, choices: { ...draft.choices, position } };
 }
 
-function positionItem(value: ReadPosition): Choice<ReadPosition> {
+/** As the list's own filter sees it, but for letters that are not next to each other. */
+function isFilteredBy({ label, description }: vscode.QuickPickItem, text: string): boolean {
+  return `${label} ${description}`.toLowerCase().includes(text.trim().toLowerCase());
+}
+
+function notPosition(text: string): Choice<null> {
+  return {
+    label: vscode.l10n.t("Not a read position: {0}", text.trim()),
+    detail: vscode.l10n.t("Use last, last-K, mean, mean-completion, or a token index such as 5."),
+    alwaysShow: true,
+    value: null,
+  };
+}
+
+function positionItem(value: ReadPosition): Choice<ReadPosition | null> {
   const spelling = formatReadPosition(value);
   return { label: vscode.l10n.t("Read at {0}", spelling), description: spelling, value };
 }
@@ -224,11 +240,11 @@ async function pickTemplate(draft: Draft, place: Place): Promise<Answer> {
   return { ...draft, choices: { ...draft.choices, template: picked.value } };
 }
 
-async function askName(draft: Draft, place: Place): Promise<Answer> {
+async function askName(draft: Draft, place: Place, validate: InputOptions["validate"]): Promise<Answer> {
   const name = await inputStep(place, {
     prompt: vscode.l10n.t("Name of the vector"),
     value: draft.name,
-    validate: fileNameProblem,
+    validate,
   });
   return name === undefined || name === back ? name : { ...draft, name };
 }

@@ -1,7 +1,9 @@
 /** What is remembered between computations: the choices for each set, and which models have a chat template. */
+import * as vscode from "vscode";
 import { defaultMethod } from "../shared/methods.ts";
 import { readChoices, spellChoices, type ComputeChoices, type SpelledChoices } from "./computeChoices.ts";
 import type { ExampleSetFile } from "./exampleSets.ts";
+import { renamedKeys } from "./renamedKeys.ts";
 import type { Services } from "./services.ts";
 import { settings } from "./settings.ts";
 import { workspacePath } from "./steeringFolder.ts";
@@ -30,6 +32,7 @@ export function rememberedChoices(
   }
 }
 
+/** For computations that have succeeded: what failed is not what the next one should begin with. */
 export async function rememberChoices(
   { context }: Pick<Services, "context">,
   { uri }: ExampleSetFile,
@@ -39,6 +42,17 @@ export async function rememberChoices(
   await context.workspaceState.update(choicesKey, {
     ...stored,
     [workspacePath(uri)]: spellChoices(choices),
+  });
+}
+
+/** What is remembered of a set goes with it when its file or a folder above it gets another name in this window. */
+export function watchRenamedSets({ context }: Pick<Services, "context">): vscode.Disposable {
+  return vscode.workspace.onDidRenameFiles(async ({ files }) => {
+    let stored = context.workspaceState.get<Readonly<Record<string, SpelledChoices>>>(choicesKey, {});
+    for (const { oldUri, newUri } of files) {
+      stored = renamedKeys(stored, workspacePath(oldUri), workspacePath(newUri));
+    }
+    await context.workspaceState.update(choicesKey, stored);
   });
 }
 

@@ -154,7 +154,16 @@ export class ExampleSets implements vscode.Disposable {
       if (!addresses.has(address)) isChanged = this.#known.delete(address) || isChanged;
     }
     const reread = await Promise.all(found.map((uri) => this.#reread(uri)));
+    await this.#pinActive();
     if (isChanged || reread.includes(true)) this.#fire();
+  }
+
+  /** What is active because it comes first must not cease to be when a file arrives that comes before it. */
+  async #pinActive(): Promise<void> {
+    const [first] = this.all();
+    if (this.#active !== undefined || first === undefined) return;
+    this.#active = first.uri.toString();
+    await this.#context.workspaceState.update(activeKey, this.#active);
   }
 
   dispose(): void {

@@ -158,12 +158,3 @@ export function fromWorkspacePath(path: string): vscode.Uri | undefined {
   const [first] = folders;
   return first === undefined ? undefined : vscode.Uri.joinPath(first.uri, path);
 }
-
-/** Deletes to the trash where the file system has one. */
-export async function deleteToTrash(uri: vscode.Uri): Promise<void> {
-  try {
-    await vscode.workspace.fs.delete(uri, { useTrash: true });
-  } catch {
-    await vscode.workspace.fs.delete(uri);
-  }
-}

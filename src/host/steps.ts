@@ -17,12 +17,14 @@ export interface PickOptions<Item extends vscode.QuickPickItem> {
   readonly active?: Item | undefined;
   /** An item for what was typed, shown first; undefined where the text means nothing. */
   readonly typed?: (text: string) => Item | undefined;
+  /** False: the item only says something, and Enter leaves the list as it is. */
+  readonly isAnswer?: (item: Item) => boolean;
 }
 
 /** undefined: the person gave up. */
 export function pickStep<Item extends vscode.QuickPickItem>(
   place: Place,
-  { placeholder, items, active, typed }: PickOptions<Item>,
+  { placeholder, items, active, typed, isAnswer }: PickOptions<Item>,
 ): Promise<Item | typeof back | undefined> {
   const box = vscode.window.createQuickPick<Item>();
   box.placeholder = placeholder;
@@ -32,7 +34,7 @@ export function pickStep<Item extends vscode.QuickPickItem>(
   return answerOf(box, place, (accept) => [
     box.onDidAccept(() => {
       const [item] = box.selectedItems;
-      if (item !== undefined) accept(item);
+      if (item !== undefined && isAnswer?.(item) !== false) accept(item);
     }),
     box.onDidChangeValue((text) => {
       const item = typed?.(text);
@@ -45,8 +47,8 @@ export function pickStep<Item extends vscode.QuickPickItem>(
 export interface InputOptions {
   readonly prompt: string;
   readonly value: string;
-  /** A sentence on what is wrong; undefined where nothing is. */
-  readonly validate: (value: string) => string | undefined;
+  /** What is wrong, which Enter does not take, or something of less severity; undefined where there is nothing to say. */
+  readonly validate: (value: string) => string | vscode.InputBoxValidationMessage | undefined;
 }
 
 /** undefined: the person gave up. */
@@ -63,7 +65,9 @@ export function inputStep(
       box.validationMessage = validate(text);
     }),
     box.onDidAccept(() => {
-      if (validate(box.value) === undefined) accept(box.value);
+      const said = validate(box.value);
+      const isWrong = typeof said === "string" || said?.severity === vscode.InputBoxValidationSeverity.Error;
+      if (!isWrong) accept(box.value);
     }),
   ]);
 }

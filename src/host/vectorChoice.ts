@@ -50,14 +50,21 @@ export async function chooseVector(
   return (await chooseVectors(vectors, args.slice(0, 1), choice))?.[0];
 }
 
-/** Throws InvalidRequest. */
-export function findVector(vectors: Vectors, argument: unknown): VectorEntry {
+/** `column` (1-based): where somebody wrote the name. Throws InvalidRequest. */
+export function findVector(vectors: Vectors, argument: unknown, column?: number): VectorEntry {
   const entry = vectors.all().find((candidate) => isMeant(candidate, argument));
   if (entry !== undefined) return entry;
-  throw new SteerscopeError("InvalidRequest", vscode.l10n.t("There is no such vector."), {
+  throw new SteerscopeError("InvalidRequest", missingText(argument, column), {
     remedy: vscode.l10n.t("Choose one of the Vectors view."),
     detail: String(argument),
   });
+}
+
+function missingText(argument: unknown, column: number | undefined): string {
+  if (typeof argument !== "string") return vscode.l10n.t("There is no such vector.");
+  return column === undefined
+    ? vscode.l10n.t('There is no vector "{0}".', argument)
+    : vscode.l10n.t('There is no vector "{0}" (column {1}).', argument, column);
 }
 
 function isMeant({ uri, name }: VectorEntry, argument: unknown): boolean {

@@ -42,13 +42,3 @@ export function changeSwitch(
   const kept = Object.entries(others).slice(1 - maxSwitches);
   return { ...Object.fromEntries(kept), [path]: { ...old, ...change } };
 }
-
-/** The switches after `from`, a file or a folder, was renamed to `to`. */
-export function moveSwitches(switches: VectorSwitches, from: string, to: string): VectorSwitches {
-  return Object.fromEntries(
-    Object.entries(switches).map(([path, value]) => [
-      path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : path,
-      value,
-    ]),
-  );
-}

@@ -3,6 +3,7 @@ import { bestLayer, type VectorFile } from "../formats/vectorFile.ts";
 import { SteerscopeError } from "../shared/errors.ts";
 import { modelName } from "../shared/modelName.ts";
 import { formatScope, parseScope, type Scope } from "../shared/scope.ts";
+import { renamedKeys } from "./renamedKeys.ts";
 import { settings } from "./settings.ts";
 import {
   fileNameProblem,
@@ -17,7 +18,6 @@ import { VectorReader, vectorExtension, vectorName } from "./vectorReader.ts";
 import {
   changeSwitch,
   defaultSwitch,
-  moveSwitches,
   readSwitches,
   type VectorSwitch,
   type VectorSwitches,
@@ -143,18 +143,18 @@ export class Vectors implements vscode.Disposable {
   /** The vectors that are switched on and can be used. */
   applied(): readonly AppliedVector[] {
     return this.#entries.flatMap((entry) => {
-      const { on, strength } = this.#switchOf(entry);
+      const { on, strength } = this.switchOf(entry);
       const layers = this.layersOf(entry);
       return on && layers.length > 0 ? [{ entry, layers, strength }] : [];
     });
   }
 
   isOn(entry: VectorEntry): boolean {
-    return this.#switchOf(entry).on;
+    return this.switchOf(entry).on;
   }
 
   strengthOf(entry: VectorEntry): number {
-    return this.#switchOf(entry).strength;
+    return this.switchOf(entry).strength;
   }
 
   /** Layers that are steered when the vector is on: as set, else the suggested one; none where the file is bad. */
@@ -162,7 +162,7 @@ export class Vectors implements vscode.Disposable {
     const { file } = entry;
     if (file === null) return [];
     // The file may have been written anew with fewer layers.
-    const chosen = this.#switchOf(entry).layers?.filter((layer) => file.present.includes(layer)) ?? [];
+    const chosen = this.switchOf(entry).layers?.filter((layer) => file.present.includes(layer)) ?? [];
     return chosen.length > 0 ? chosen : [bestLayer(file)];
   }
 
@@ -294,12 +294,13 @@ export class Vectors implements vscode.Disposable {
     return done;
   }
 
-  #switchOf(entry: VectorEntry): VectorSwitch {
+  /** Whether, where and how strongly it is switched on. */
+  switchOf(entry: VectorEntry): VectorSwitch {
     return this.#switches[workspacePath(entry.uri)] ?? defaultSwitch;
   }
 
   async #moveSwitches(from: vscode.Uri, to: vscode.Uri): Promise<void> {
-    this.#switches = moveSwitches(this.#switches, workspacePath(from), workspacePath(to));
+    this.#switches = renamedKeys(this.#switches, workspacePath(from), workspacePath(to));
     await this.#saveSwitches();
   }
 

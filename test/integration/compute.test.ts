@@ -3,7 +3,10 @@ import { rm } from "node:fs/promises";
 import * as vscode from "vscode";
 import { parseVectorFile } from "../../src/formats/vectorFile.ts";
 import type { ComputeOutcome } from "../../src/host/commands/computeVector.ts";
+import { rememberedChoices } from "../../src/host/computeMemory.ts";
 import type { Services } from "../../src/host/services.ts";
+import { formatReadPosition } from "../../src/shared/readPosition.ts";
+import { eventually } from "./support/editors.ts";
 
 const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
 const setting = { method: "mean-difference" };
@@ -95,6 +98,41 @@ describe("Compute Steering Vector", () => {
     ]) {
       assert.equal(await compute(wrong), undefined);
     }
+  });
+
+  it("remembers choices when it has succeeded, and through a rename of the set", async () => {
+    const positionOf = (uri: vscode.Uri): string =>
+      formatReadPosition(rememberedChoices(services, { uri }).choices.position);
+    const own = vscode.Uri.joinPath(set, "..", "choices-a.jsonl");
+    await vscode.workspace.fs.copy(set, own);
+    assert.ok(await compute({ set: own, position: "last-1", name: "choices" }));
+    assert.equal(positionOf(own), "last-1");
+    assert.equal(await compute({ set: own, position: "5000", name: "choices" }), undefined);
+    assert.equal(positionOf(own), "last-1");
+    const renamed = await vscode.commands.executeCommand<string>("steering.renameSet", own, "choices-b");
+    await eventually(() => positionOf(vscode.Uri.parse(renamed)) === "last-1");
+    await rm(vscode.Uri.parse(renamed).fsPath);
+  });
+
+  it("is about the set that the editor shows, where none is named", async () => {
+    await writeSet(lines.slice(0, 4));
+    await services.sets.refresh();
+    const other = services.sets.all().find(({ uri }) => uri.toString() !== set.toString())!;
+    await services.sets.setActive(other.uri);
+    await vscode.window.showTextDocument(set);
+    let outcome: ComputeOutcome | undefined;
+    const computing = Promise.resolve(
+      vscode.commands.executeCommand<ComputeOutcome | undefined>("steering.computeVector"),
+    ).then((result) => (outcome = result));
+    // The first line computes with what was chosen last.
+    await eventually(async () => {
+      await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+      return outcome !== undefined;
+    });
+    await computing;
+    const entry = services.vectors.get(vscode.Uri.parse(outcome!.uri));
+    assert.equal(entry?.file?.provenance?.examples.name, "compute-test");
+    await vscode.commands.executeCommand("workbench.action.closeAllEditors");
   });
 
   it("stops, and writes nothing", async () => {

@@ -178,6 +178,15 @@ describe("Examples view", () => {
     assert.deepEqual([summary("one"), summary("two")], before);
   });
 
+  it("what is active because it comes first stays active when another comes before it", async () => {
+    const { name } = services.sets.active()!;
+    await write("+before all others", "p text p1");
+    assert.equal(services.sets.all()[0]!.name, "+before all others");
+    assert.equal(services.sets.active()!.name, name);
+    await vscode.workspace.fs.delete(setFile("+before all others"));
+    await services.sets.refresh();
+  });
+
   it("Undo writes a deleted set again to the letter, and makes it the active one", async () => {
     await run("activateSet", "one");
     const bytes = await vscode.workspace.fs.readFile(setFile("one"));

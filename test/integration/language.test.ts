@@ -130,6 +130,55 @@ describe("example sets in the editor", () => {
     for (const { command } of commands.slice(0, 2)) assert.ok(known.includes(command), command);
   });
 
+  it("offers to write the first pair where there is none, and does so", async () => {
+    const { document } = await openSet("nothing", []);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      "vscode.executeCodeLensProvider",
+      document.uri,
+    );
+    const [count, add] = lenses.map(({ command }) => command!);
+    assert.deepEqual([count!.title, add!.title], ["0 pairs", "$(add) Add a pair"]);
+    await vscode.commands.executeCommand(add!.command, ...(add!.arguments as unknown[]));
+    const written = document.getText().split("\n");
+    assert.deepEqual(
+      written.map((line) => JSON.parse(line) as unknown),
+      ["positive", "negative"].map((label) => ({ label, text: "", pair: "p1" })),
+    );
+  });
+
+  for (const end of ["", "\n"]) {
+    it(`adds a line for the side that is missing (last line ended: ${String(end !== "")})`, async () => {
+      const editor = await openSet(`one-sided-${end.length}`, [
+        lines[0]!.replace(', "pair": "p1"', "") + end,
+      ]);
+      const { document } = editor;
+      const { range } = await firstProblem(document.uri);
+      const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+        "vscode.executeCodeActionProvider",
+        document.uri,
+        range,
+        vscode.CodeActionKind.QuickFix.value,
+      );
+      const { edit } = actions.find(({ title }) => title === "Add a negative example")!;
+      await vscode.workspace.applyEdit(edit!);
+      const [, added] = document.getText().split("\n");
+      assert.equal(added, '{"label": "negative", "text": ""}');
+    });
+  }
+
+  it("links to an explanation what no edit can set right", async () => {
+    const love = ["tea", "sun", "rain"].map((end) => `{"label":"positive","text":"I really love ${end}"}`);
+    const others = ["Rain fell on us", "Dogs bark at me", "Cars crash at night"].map(
+      (text) => `{"label":"negative","text":"${text}"}`,
+    );
+    const { document } = await openSet("alike", [...love, ...others]);
+    const { code } = await firstProblem(document.uri);
+    assert.ok(typeof code === "object");
+    assert.equal(code.value, "side-alike");
+    const page = await vscode.workspace.openTextDocument(code.target);
+    assert.match(page.getText(), /\(`side-alike`\)/);
+  });
+
   it("outlines both sides", async () => {
     const { document } = await openSet("outline", lines);
     const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[]>(

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { writeNewFileAtomically } from "../../src/client/files.ts";
 import type { Services } from "../../src/host/services.ts";
+import { findVector } from "../../src/host/vectorChoice.ts";
+import { vectorNameNotice } from "../../src/host/vectorNames.ts";
 import { encodeVectorFile, type VectorProvenance } from "../../src/formats/vectorFile.ts";
 import { vectorFixture } from "../unit/support/vectorFixture.ts";
 import { eventually } from "./support/editors.ts";
@@ -112,11 +114,65 @@ describe("vectors", () => {
     await vscode.commands.executeCommand("steering.deleteVector", uri);
     assert.deepEqual(names(), []);
     await vscode.commands.executeCommand("notification.acceptPrimaryAction");
-    await until(services, () => names().length === 1);
+    await until(services, () => services.vectors.applied().length === 1);
     assert.deepEqual(
       services.vectors.applied().map(({ entry }) => entry.name),
       ["one"],
     );
+  });
+
+  it("does not switch on what gets the name of a deleted one", async () => {
+    const uri = await write("one", bytesOf(1));
+    await services.vectors.apply(uri, { on: true, strength: 3 });
+    await vscode.commands.executeCommand("steering.deleteVector", uri);
+    await write("one", bytesOf(2));
+    assert.deepEqual(services.vectors.applied(), []);
+  });
+
+  it("keeps a deleted one where there is no trash, until it is brought back", async () => {
+    const uri = await write("kept", bytesOf(1));
+    const { globalStorageUri } = services.context;
+    const kept = async (): Promise<string[]> => {
+      const folder = vscode.Uri.joinPath(globalStorageUri, "deleted");
+      const entries = await Promise.resolve(vscode.workspace.fs.readDirectory(folder)).catch(() => []);
+      return entries.map(([name]) => name).filter((name) => name.endsWith(" kept.safetensors"));
+    };
+    // A desktop has a trash, a server has none; the test holds on both.
+    const probe = await write("probe", bytesOf(2));
+    const hasTrash = await Promise.resolve(vscode.workspace.fs.delete(probe, { useTrash: true })).then(
+      () => true,
+      () => false,
+    );
+    await vscode.commands.executeCommand("notifications.clearAll");
+    await vscode.commands.executeCommand("steering.deleteVector", uri);
+    assert.equal((await kept()).length, hasTrash ? 0 : 1);
+    await vscode.commands.executeCommand("notification.acceptPrimaryAction");
+    await until(services, () => names().includes("kept"));
+    await eventually(async () => (await kept()).length === 0);
+    assert.ok(Buffer.from(await vscode.workspace.fs.readFile(uri)).equals(bytesOf(1)));
+  });
+
+  it("makes no vector of a sum that is zero or names one that is not there", async () => {
+    await write("a", bytesOf(1));
+    for (const expression of ["1*a - 1*a", "0*a", "a + nobody"]) {
+      const made = await vscode.commands.executeCommand("steering.combineVectors", { expression, name: "x" });
+      assert.equal(made, undefined, expression);
+    }
+    assert.deepEqual(names(), ["a"]);
+  });
+
+  it("warns of a name that is taken, and says where a name is that no vector has", async () => {
+    const uri = await write("a", bytesOf(1));
+    const notice = vectorNameNotice(services.vectors, uri);
+    assert.equal(notice("b"), undefined);
+    assert.equal(typeof notice("a/b"), "string");
+    assert.deepEqual(notice("a"), {
+      message: 'There is a vector "a" already; it will be saved as "a-2".',
+      severity: vscode.InputBoxValidationSeverity.Warning,
+    });
+    assert.throws(() => findVector(services.vectors, "nobody", 5), {
+      message: 'There is no vector "nobody" (column 5).',
+    });
   });
 
   it("writes two at once under two names, in two windows as well", async () => {

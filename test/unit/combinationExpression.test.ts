@@ -21,7 +21,13 @@ test.each([
     ],
   ],
 ])("%s", (text, terms) => {
-  expect(parseCombination(text)).toEqual(terms);
+  expect(parseCombination(text)).toMatchObject(terms);
+});
+
+test("each term says where its name is", () => {
+  const text = ' .5 * "more formal"+1e-2*größe - a';
+  const columns = parseCombination(text).map(({ column }) => text.slice(column - 1));
+  expect(columns).toEqual(['"more formal"+1e-2*größe - a', "größe - a", "a"]);
 });
 
 test.each([
@@ -43,7 +49,8 @@ test("what is written is read again, whatever the names", () => {
   });
   fc.assert(
     fc.property(fc.array(term, { minLength: 1, maxLength: 5 }), (terms) => {
-      expect(parseCombination(combinationFormula(terms))).toEqual(terms);
+      const read = parseCombination(combinationFormula(terms));
+      expect(read.map(({ weight, name }) => ({ weight, name }))).toEqual(terms);
     }),
   );
 });

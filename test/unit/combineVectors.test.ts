@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { encodeVectorFile, parseVectorFile, vectorFormula } from "../../src/formats/vectorFile.ts";
-import { combineVectors, type Combination, type WeightedFile } from "../../src/host/combineVectors.ts";
+import {
+  combineVectors,
+  isZeroSum,
+  type Combination,
+  type WeightedFile,
+} from "../../src/host/combineVectors.ts";
 import { SteerscopeError } from "../../src/shared/errors.ts";
 import { layerOf, norm } from "../../src/steering/algebra.ts";
 import { fixtureHidden, vectorFixture } from "./support/vectorFixture.ts";
@@ -41,6 +46,17 @@ test("a sum claims no separation and no stability, but its own norms", () => {
     expect(relativeNorm).toBeCloseTo(vectorNorm / 4, 12);
   }
   expect(provenance.suggested.reason).toContain("was not tested");
+});
+
+test.each([
+  [[0], true],
+  [[1, -1], true],
+  [[0.1, 0.2, -0.3], true],
+  [[1, -0.999], false],
+  [[-1], false],
+])("weights %j of one vector: a zero sum is %s", (weights, isZero) => {
+  const terms = weights.map((weight) => ({ ...a, weight }));
+  expect(isZeroSum(terms, combine(...terms).vectors)).toBe(isZero);
 });
 
 test("a negated vector keeps its measures and exchanges its sides", () => {

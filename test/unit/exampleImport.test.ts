@@ -138,7 +138,7 @@ describe("JSON", () => {
 
 test("plain text: one example a line that is not empty", () => {
   expect(read("txt", "a\n\nb\r\n").unlabelled).toBe(2);
-  expect(summary(read("txt", "a\n\nb\r\n", "positive"))).toEqual(["p|a|-|-", "p|b|-|-"]);
+  expect(summary(read("txt", "a\n\n  b  c \t\r\n", "positive"))).toEqual(["p|a|-|-", "p|b  c|-|-"]);
 });
 
 test("too many entries are refused", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { formatExampleSet, parseExampleSet } from "../../src/formats/exampleSet.ts";
+import { formatExampleSet, pairExamples, parseExampleSet } from "../../src/formats/exampleSet.ts";
 import {
   lintExampleSet,
   maximumLintProblems,
@@ -40,6 +40,21 @@ function apply(text: readonly string[], edits: readonly LineEdit[]): string[] {
 function repaired(...all: readonly Line[]): { kind: string; lines: string[] } {
   const [fix] = lint(...all)[0]!.fixes;
   return { kind: fix!.kind, lines: apply(lines(...all), fix!.edits) };
+}
+
+/** Texts of the pairs that a vector is computed from. */
+function pairsOf(text: readonly string[]): string[] {
+  const { positive: ps, negative: ns, pairs } = pairExamples(parseExampleSet(text.join("\n"), "set"));
+  return Array.from({ length: pairs.length / 2 }, (_, n) => {
+    return `${ps[pairs[2 * n]!]!.text}|${ns[pairs[2 * n + 1]!]!.text}`;
+  }).sort();
+}
+
+function pairOf(text: string): Line[] {
+  return [
+    ["positive", text],
+    ["negative", `not ${text}`],
+  ];
 }
 
 const positive = ["positive", "A bright day."] as const;
@@ -127,6 +142,89 @@ describe("example set lint", () => {
     expect(problems[1]).toMatchObject({ severity: "error", values: ["p2", "negative", 3] });
     expect(lines(...all)[0]!.slice(problems[0]!.from, problems[0]!.to)).toBe('"p1"');
     expect(repaired(...all).lines[0]).toBe('{"label":"positive","text":"a","note":[1.50]}');
+  });
+
+  it("gives a second member of a pair an id that no other has, which pairs nobody anew", () => {
+    const all: Line[] = [
+      ["positive", "a"],
+      ["negative", "b"],
+      ["positive", "c", { pair: "p7" }],
+      ["negative", "d", { pair: "p7" }],
+      ["negative", "e", { pair: "p7" }],
+    ];
+    const { kind, lines: after } = repaired(...all);
+    expect(kind).toBe("new-pair-id");
+    expect(after).toEqual(lines(...all.slice(0, 4), ["negative", "e", { pair: "p8" }]));
+    expect(pairsOf(after)).toEqual(pairsOf(lines(...all)));
+  });
+
+  it("keeps the pairs that order makes when a pair's id is taken away", () => {
+    const all: Line[] = [["positive", "c", { pair: "p1" }], ...["a", "b"].flatMap(pairOf)];
+    const { kind, lines: after } = repaired(...all);
+    expect(kind).toBe("remove-pair-id");
+    expect(pairsOf(after)).toEqual(["a|not a", "b|not b"]);
+    expect(JSON.parse(after[0]!)).toEqual({ label: "positive", text: "c" });
+  });
+
+  it("deletes one of two repeated examples alone, and the other pairs stay", () => {
+    const repetition = (...all: readonly Line[]): LintProblem =>
+      lint(...all).find(({ code }) => code === "duplicate-example")!;
+    const all: Line[] = [...pairOf("a"), ["positive", "a"], ["negative", "other"], ...pairOf("b")];
+    const { fixes } = repetition(...all);
+    expect(fixes.map(({ kind }) => kind)).toEqual(["delete-pair", "delete-only"]);
+    const after = apply(lines(...all), fixes[1]!.edits);
+    expect(pairsOf(after)).toEqual(["a|not a", "b|not b"]);
+    expect(after).toContain(lines(...all)[3]);
+    const withId: Line[] = [
+      ...pairOf("a"),
+      ["positive", "a", { pair: "q" }],
+      ["negative", "x", { pair: "q" }],
+    ];
+    expect(repetition(...withId).fixes[1]!.edits).toEqual([{ from: 3, count: 1, text: null }]);
+  });
+
+  it("offers a line for the side that is short of one", () => {
+    for (const [all, label] of [
+      [[positive], "negative"],
+      [[positive, negative, ["negative", "Fog."]], "positive"],
+    ] as const) {
+      const [problem] = lint(...all);
+      const [fix] = problem!.fixes;
+      expect(fix!.kind).toBe(`add-${label}`);
+      expect(JSON.parse(apply(lines(...all), fix!.edits).at(-1)!)).toEqual({ label, text: "" });
+    }
+  });
+
+  it("finds a key that is there twice, and takes away the one that does not count", () => {
+    const twice = '{"label":"positive","text":"a", "text" : "b","n":{"text":1,"text":2}}';
+    const [problem, ...others] = lint(twice, negative);
+    expect(others).toEqual([]);
+    expect(problem).toMatchObject({ line: 1, code: "key-twice", severity: "warning", values: ["text"] });
+    expect(twice.slice(problem!.from, problem!.to)).toBe('"text":"a"');
+    expect(repaired(twice, negative).lines[0]).toBe(
+      '{"label":"positive","text" : "b","n":{"text":1,"text":2}}',
+    );
+  });
+
+  it.each([
+    ["Sun. ", {}, "end", "Sun."],
+    [" Sun.", {}, "start", "Sun."],
+    ["\n Sun  and rain\t", {}, "both", "Sun  and rain"],
+    [" sun. ", { prompt: "I see the" }, "end", " sun."],
+  ])("finds white space at the edges of %j", (text, more, where, trimmed) => {
+    const all: Line[] = [["positive", text, more], negative];
+    expect(lint(...all)).toMatchObject([{ code: "edge-blank", severity: "information", values: [where] }]);
+    const { kind, lines: after } = repaired(...all);
+    expect(kind).toBe("trim-text");
+    expect(JSON.parse(after[0]!)).toEqual({ label: "positive", text: trimmed, ...more });
+    expect(lint(...after)).toEqual([]);
+    expect(lint(["positive", " sun.", { prompt: "I see the" }], negative)).toEqual([]);
+  });
+
+  it("says that an origin cannot be understood", () => {
+    const all: Line[] = [["positive", "Sun.", { source: { uri: "a.md", range: [1, 2] } }], negative];
+    expect(lint(...all)).toMatchObject([{ code: "bad-source", severity: "warning" }]);
+    expect(repaired(...all).lines).toEqual(lines(["positive", "Sun."], negative));
   });
 
   it("says where unpaired sides are unequal, and which side is missing", () => {

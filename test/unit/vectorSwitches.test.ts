@@ -1,16 +1,17 @@
 import { expect, test } from "vitest";
-import { changeSwitch, moveSwitches, readSwitches } from "../../src/host/vectorSwitches.ts";
+import { renamedKeys } from "../../src/host/renamedKeys.ts";
+import { changeSwitch, readSwitches } from "../../src/host/vectorSwitches.ts";
 
 test("changes merge, and a rename of the file or of a folder above takes the switch along", () => {
   const one = changeSwitch({}, ".steering/vectors/a.safetensors", { on: true, strength: 4 });
   const two = changeSwitch(one, ".steering/vectors/a.safetensors", { layers: [1, 2] });
   const value = { on: true, strength: 4, layers: [1, 2] };
   expect(two).toEqual({ ".steering/vectors/a.safetensors": value });
-  expect(moveSwitches(two, ".steering/vectors/a.safetensors", ".steering/vectors/b.safetensors")).toEqual({
+  expect(renamedKeys(two, ".steering/vectors/a.safetensors", ".steering/vectors/b.safetensors")).toEqual({
     ".steering/vectors/b.safetensors": value,
   });
-  expect(moveSwitches(two, ".steering", "steer")).toEqual({ "steer/vectors/a.safetensors": value });
-  expect(moveSwitches(two, ".steer", "x")).toEqual(two);
+  expect(renamedKeys(two, ".steering", "steer")).toEqual({ "steer/vectors/a.safetensors": value });
+  expect(renamedKeys(two, ".steer", "x")).toEqual(two);
 });
 
 test("what was stored wrongly is left out or at its default", () => {

@@ -12,6 +12,7 @@ import {
   rememberChatTemplate,
   rememberChoices,
   rememberedChoices,
+  watchRenamedSets,
 } from "../computeMemory.ts";
 import type { ExampleSetFile } from "../exampleSets.ts";
 import { commandIds } from "../ids.ts";
@@ -22,12 +23,13 @@ import { registerCommand } from "../registerCommand.ts";
 import { notedAsRunning } from "../runningComputes.ts";
 import type { Services } from "../services.ts";
 import { workspacePath } from "../steeringFolder.ts";
+import { freeVectorName, vectorNameNotice } from "../vectorNames.ts";
 import type { VectorEntry } from "../vectors.ts";
 
 /**
  * What `steering.computeVector` takes. With any of model, method, position, template or name nothing is asked: what is
  * left out is as last time for the set. The set alone, also as its address or an item of the Examples view, opens the
- * list of questions.
+ * list of questions; without it they are about the set that the active editor shows, else about the active set.
  */
 export interface ComputeArguments extends SpelledChoices {
   /** Address, address as text, or name. Default: the active set. */
@@ -49,7 +51,7 @@ export interface ComputeOutcome {
 const fixed = { unit: false, seed: 0 } as const;
 
 export function registerComputeVector(services: Services): vscode.Disposable {
-  return registerCommand(services, "computeVector", async (argument?: unknown) => {
+  const command = registerCommand(services, "computeVector", async (argument?: unknown) => {
     requireTrust();
     const { sets, vectors } = services;
     await Promise.all([sets.ready, vectors.ready]);
@@ -58,21 +60,25 @@ export function registerComputeVector(services: Services): vscode.Disposable {
     const plan = await planOf(services, argument);
     return plan === undefined ? undefined : compute(services, plan, isSilent(argument));
   });
+  return vscode.Disposable.from(command, watchRenamedSets(services));
 }
 
 /** Reads the arguments, or asks. undefined: the person gave up. */
 async function planOf(services: Services, argument: unknown): Promise<ComputePlan | undefined> {
-  const { sets } = services;
-  const set = setOf(services, argument) ?? sets.active();
-  const suggestName = ({ name }: ExampleSetFile): string => freeVectorName(services.vectors.all(), name);
+  const { sets, vectors } = services;
+  const named = setOf(services, argument);
+  const suggestName = ({ name, uri }: ExampleSetFile): string => freeVectorName(vectors, name, uri);
   if (!isSilent(argument)) {
+    const shown = vscode.window.activeTextEditor?.document.uri;
     return askComputePlan(services, {
-      set,
+      set: named ?? (shown && sets.get(shown)) ?? sets.active(),
       suggestName,
+      nameNotice: ({ uri }) => vectorNameNotice(vectors, uri),
       remembered: (chosen) => rememberedChoices(services, chosen),
       hasChatTemplate: (model) => knownChatTemplate(services, model),
     });
   }
+  const set = named ?? sets.active();
   if (set === undefined) throw noSet();
   const choices = readChoices(argument, rememberedChoices(services, set).choices);
   return { set, choices, name: argument.name ?? suggestName(set) };
@@ -113,23 +119,39 @@ async function compute(
   const { set } = file;
   if (set === null) throw file.problem ?? noSet();
   const asked: ComputeSettings = { ...choices, ...fixed };
-  const request = soundRequest(services, file.uri, set, asked);
+  const request = soundRequest(services, file, set, asked);
   if (request === undefined) return undefined;
-  await rememberChoices(services, file, choices);
   if (!isQuiet) {
     const model = await loadedModel(services, choices.model);
     const before = await findRepeat(services, set, model, asked);
-    if (before !== undefined && !(await wantsAgain(services, before))) return undefined;
+    if (before !== undefined && !(await wantsAgain(services, before))) {
+      await rememberChoices(services, file, choices);
+      return undefined;
+    }
   }
   const { name } = plan;
   const again = { set: file.uri.toString(), name, ...spellChoices(choices) };
-  return notedAsRunning(services, again, () => run(services, plan, set, request));
+  try {
+    const outcome = await notedAsRunning(services, again, () => run(services, plan, set, request));
+    await rememberChoices(services, file, choices);
+    return outcome;
+  } catch (error) {
+    if (!isSteerscopeError(error, "ExampleSetInvalid")) throw error;
+    showSetError(services, file, error);
+    return undefined;
+  }
+}
+
+/** What is wrong with the examples, and the way to them. */
+function showSetError({ notices }: Services, { uri }: ExampleSetFile, error: SteerscopeError): void {
+  const open = (): unknown => vscode.commands.executeCommand(commandIds.openSet, uri);
+  void notices.showError(error, [{ title: vscode.l10n.t("Open Example Set"), run: open }]);
 }
 
 /** The request, or undefined after the bad line was shown. */
 function soundRequest(
-  { notices }: Services,
-  uri: vscode.Uri,
+  services: Services,
+  file: ExampleSetFile,
   set: ExampleSet,
   asked: ComputeSettings,
 ): ComputeVectorRequest | undefined {
@@ -137,10 +159,14 @@ function soundRequest(
     return computeRequest(set, asked);
   } catch (error) {
     const bad = set.problems.find(({ severity }) => severity === "error");
-    if (bad === undefined || !isSteerscopeError(error)) throw error;
+    if (!isSteerscopeError(error)) throw error;
+    if (bad === undefined) {
+      showSetError(services, file, error);
+      return undefined;
+    }
     const open = async (): Promise<void> => {
       const line = new vscode.Position(bad.line - 1, 0);
-      await vscode.window.showTextDocument(uri, { selection: new vscode.Range(line, line) });
+      await vscode.window.showTextDocument(file.uri, { selection: new vscode.Range(line, line) });
     };
     const place = vscode.l10n.t("{0}, line {1}: {2}", set.name, bad.line, lineProblemText(bad, vscode.l10n));
     const sentence = new SteerscopeError("ExampleSetInvalid", place, {
@@ -149,7 +175,9 @@ function soundRequest(
       ),
       ...(error.detail === undefined ? {} : { detail: error.detail }),
     });
-    void notices.showError(sentence, [{ title: vscode.l10n.t("Open Line {0}", bad.line), run: open }]);
+    void services.notices.showError(sentence, [
+      { title: vscode.l10n.t("Open Line {0}", bad.line), run: open },
+    ]);
     return undefined;
   }
 }
@@ -260,13 +288,4 @@ function describeProgress(request: ComputeVectorRequest): (event: Progress) => s
         : vscode.l10n.t("example {0} of {1}", current, total);
     return secondsLeft === null ? place : vscode.l10n.t("{0}, {1} s left", place, secondsLeft);
   };
-}
-
-/** `name`, or `name-2` and so on where a vector has it. */
-function freeVectorName(vectors: readonly VectorEntry[], name: string): string {
-  const taken = new Set(vectors.map((entry) => entry.name));
-  for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name}-${number}`;
-    if (!taken.has(candidate)) return candidate;
-  }
 }

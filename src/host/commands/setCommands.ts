@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { SteerscopeError } from "../../shared/errors.ts";
+import { deleteFile, discardKept, withPlaceKept, type DeletedFile } from "../deletedFiles.ts";
 import { offerUndo } from "../exampleEdits.ts";
 import { setFromArgument, type ExamplesNode } from "../exampleNodes.ts";
 import { setExtension, unsavedText } from "../exampleSetFile.ts";
@@ -9,7 +10,6 @@ import { askName, pickSet } from "../pickSet.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
 import {
-  deleteToTrash,
   fileExists,
   fileNameProblem,
   setsFolder,
@@ -80,29 +80,33 @@ export async function openSet(
   return uri.toString();
 }
 
-/** Deletes to the trash, and offers to write the very bytes again. */
+/** Deletes, and offers to write the very bytes again. */
 export async function deleteSets(
   services: Services,
   files: readonly ExampleSetFile[],
 ): Promise<readonly string[]> {
-  const { sets } = services;
+  const {
+    sets,
+    context: { globalStorageUri },
+    log,
+  } = services;
   const wasActive = sets.active()?.uri;
-  const deleted: { uri: vscode.Uri; bytes: Uint8Array }[] = [];
+  const deleted: (DeletedFile & { readonly bytes: Uint8Array })[] = [];
   for (const { uri } of files) {
     const bytes = await vscode.workspace.fs.readFile(uri);
-    await deleteToTrash(uri);
-    deleted.push({ uri, bytes });
+    deleted.push({ ...(await deleteFile({ globalStorageUri, log }, uri)), bytes });
   }
   await sets.refresh();
   const sentence =
     files.length === 1
       ? vscode.l10n.t("Deleted the example set {0}.", files[0]!.name)
       : vscode.l10n.t("Deleted {0} example sets.", files.length);
-  offerUndo(services, sentence, async () => {
+  offerUndo(services, withPlaceKept(sentence, deleted), async () => {
     for (const { uri, bytes } of deleted) {
       // Somebody may have made a set of this name meanwhile: both stay.
       await writeNewFileSafely(folderOf(uri), nameOf(files, uri), setExtension, bytes);
     }
+    await discardKept(deleted);
     await sets.refresh();
     if (wasActive !== undefined && sets.get(wasActive) !== undefined) await sets.setActive(wasActive);
   });

@@ -4,13 +4,13 @@ import { combinationFormula } from "../../formats/combinedTerms.ts";
 import { encodeVectorFile } from "../../formats/vectorFile.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
 import { parseCombination, type ExpressionTerm } from "../combinationExpression.ts";
-import { combineVectors, type Combination, type WeightedFile } from "../combineVectors.ts";
+import { combineVectors, isZeroSum, type Combination, type WeightedFile } from "../combineVectors.ts";
 import { requireTrust } from "../notices.ts";
 import { program } from "../program.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
-import { fileNameProblem } from "../steeringFolder.ts";
 import { chooseVectors, findVector } from "../vectorChoice.ts";
+import { freeVectorName, vectorNameNotice } from "../vectorNames.ts";
 import type { VectorEntry, Vectors } from "../vectors.ts";
 
 /** What `steering.combineVectors` takes to run without asking. */
@@ -40,7 +40,7 @@ export function registerAlgebraCommands(services: Services): vscode.Disposable {
       const expression = given.expression ?? (await askExpression(vectors, argument, selection));
       if (expression === undefined) return undefined;
       const combined = readCombination(vectors, expression);
-      const name = given.name ?? (await askName(combined.name));
+      const name = given.name ?? (await askName(vectors, combined));
       if (name === undefined) return undefined;
       return write(vectors, name, combined.combination, combined.near);
     }),
@@ -64,20 +64,25 @@ function weighted({ name, file, problem }: VectorEntry, weight: number): Weighte
   return { name, file, weight };
 }
 
-/** Throws InvalidRequest for what cannot be read and for unknown names, VectorMismatch for vectors that do not fit. */
-function readCombination(
-  vectors: Vectors,
-  expression: string,
-): { readonly combination: Combination; readonly name: string; readonly near: vscode.Uri } {
-  const terms = parseCombination(expression).map(({ weight, name }) => ({
+interface ReadCombination {
+  readonly combination: Combination;
+  readonly name: string;
+  readonly near: vscode.Uri;
+}
+
+/** Throws InvalidRequest for what cannot be read, unknown names and a sum of zero, VectorMismatch for vectors that do not fit. */
+function readCombination(vectors: Vectors, expression: string): ReadCombination {
+  const terms = parseCombination(expression).map(({ weight, name, column }) => ({
     weight,
-    entry: findVector(vectors, name),
+    entry: findVector(vectors, name, column),
   }));
-  const combination = combineVectors(
-    terms.map(({ entry, weight }) => weighted(entry, weight)),
-    program,
-    new Date().toISOString(),
-  );
+  const files = terms.map(({ entry, weight }) => weighted(entry, weight));
+  const combination = combineVectors(files, program, new Date().toISOString());
+  if (isZeroSum(files, combination.vectors)) {
+    throw new SteerscopeError("InvalidRequest", vscode.l10n.t("The sum is zero: it steers nothing."), {
+      remedy: vscode.l10n.t("Choose other weights."),
+    });
+  }
   const name = terms.map(({ entry }) => entry.name).join("-and-");
   return { combination, name, near: terms[0]!.entry.uri };
 }
@@ -128,12 +133,12 @@ async function pickSeveral(
   return picked === undefined || picked.length === 0 ? undefined : picked.map(({ entry }) => entry);
 }
 
-function askName(value: string): Thenable<string | undefined> {
+function askName(vectors: Vectors, { name, near }: ReadCombination): Thenable<string | undefined> {
   return vscode.window.showInputBox({
     title: vscode.l10n.t("Combine Vectors"),
-    value: value.slice(0, 100),
+    value: freeVectorName(vectors, name.slice(0, 90), near),
     prompt: vscode.l10n.t("Name of the new vector"),
-    validateInput: fileNameProblem,
+    validateInput: vectorNameNotice(vectors, near),
   });
 }
 

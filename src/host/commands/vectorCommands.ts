@@ -1,12 +1,14 @@
 /** Commands on vector files. Each takes the vector as its first argument; without one, the view's selection or a list. */
 import * as vscode from "vscode";
+import { deleteFile, discardKept, withPlaceKept, type DeletedFile } from "../deletedFiles.ts";
 import { vectorEditorType } from "../ids.ts";
 import { requireTrust } from "../notices.ts";
 import { registerCommand } from "../registerCommand.ts";
 import type { Services } from "../services.ts";
-import { deleteToTrash, fileNameProblem, workspacePath } from "../steeringFolder.ts";
+import { fileNameProblem, workspacePath } from "../steeringFolder.ts";
 import { chooseVector, chooseVectors, type VectorArgument } from "../vectorChoice.ts";
 import { readVectorBytes } from "../vectorReader.ts";
+import { defaultSwitch, type VectorSwitch } from "../vectorSwitches.ts";
 import { isVectorFile, type VectorEntry } from "../vectors.ts";
 import { registerAlgebraCommands } from "./vectorAlgebraCommands.ts";
 import { registerSteeringCommands } from "./vectorSteeringCommands.ts";
@@ -106,17 +108,24 @@ async function askName(
   });
 }
 
-/** To the trash, with an Undo that also works where there is no trash. Returns the addresses. */
+/** With an Undo that also works where there is no trash. Returns the addresses. */
 async function deleteVectors(
-  { vectors, notices }: Services,
+  { vectors, notices, context: { globalStorageUri }, log }: Services,
   entries: readonly VectorEntry[],
 ): Promise<readonly string[]> {
-  const kept: { readonly uri: vscode.Uri; readonly bytes: Uint8Array | undefined }[] = [];
-  for (const { uri } of entries) {
-    // A file that is too large to be read is in the trash only.
+  const deleted: (DeletedFile & {
+    readonly bytes: Uint8Array | undefined;
+    readonly state: VectorSwitch;
+  })[] = [];
+  for (const entry of entries) {
+    const { uri } = entry;
+    // A file that is too large to be read is brought back by hand.
     const bytes = await readVectorBytes(uri).catch(() => undefined);
-    await deleteToTrash(uri);
-    kept.push({ uri, bytes });
+    const state = vectors.switchOf(entry);
+    const file = await deleteFile({ globalStorageUri, log }, uri);
+    // Another vector that gets this name must not steer because this one did.
+    await vectors.apply(uri, defaultSwitch);
+    deleted.push({ ...file, bytes, state });
   }
   await vectors.refresh();
   const [first] = entries;
@@ -125,9 +134,13 @@ async function deleteVectors(
       ? vscode.l10n.t("{0} was deleted.", workspacePath(first.uri))
       : vscode.l10n.t("{0} vectors were deleted.", entries.length);
   const undo = async (): Promise<void> => {
-    for (const { uri, bytes } of kept) if (bytes !== undefined) await vectors.restore(uri, bytes);
+    for (const { uri, bytes, state } of deleted) {
+      if (bytes !== undefined) await vectors.apply(await vectors.restore(uri, bytes), state);
+    }
+    await discardKept(deleted);
   };
-  const canUndo = kept.every(({ bytes }) => bytes !== undefined);
-  void notices.showInformation(message, canUndo ? [{ title: vscode.l10n.t("Undo"), run: undo }] : []);
-  return kept.map(({ uri }) => uri.toString());
+  const canUndo = deleted.every(({ bytes }) => bytes !== undefined);
+  const told = withPlaceKept(message, deleted);
+  void notices.showInformation(told, canUndo ? [{ title: vscode.l10n.t("Undo"), run: undo }] : []);
+  return deleted.map(({ uri }) => uri.toString());
 }

@@ -34,14 +34,18 @@ export const exampleSetCompletion: vscode.CompletionItemProvider = {
   },
 };
 
+const pairLine = (label: (typeof exampleLabels)[number], tab: number): string =>
+  `{"label": "${label}", "text": "$${tab}", "pair": "\${1:p1}"}`;
+
+/** Two lines, as a snippet. */
+export const pairSnippet = `${pairLine("positive", 2)}\n${pairLine("negative", 3)}`;
+
 function newLines(): vscode.CompletionItem[] {
-  const line = (label: string, tab: number): string =>
-    `{"label": "${label}", "text": "$${tab}", "pair": "\${1:p1}"}`;
   const single = (label: (typeof exampleLabels)[number]): string => `{"label": "${label}", "text": "$1"}`;
   return [
     snippet(vscode.l10n.t("Positive example"), single("positive")),
     snippet(vscode.l10n.t("Negative example"), single("negative")),
-    snippet(vscode.l10n.t("Pair of examples"), `${line("positive", 2)}\n${line("negative", 3)}`),
+    snippet(vscode.l10n.t("Pair of examples"), pairSnippet),
   ];
 }
 

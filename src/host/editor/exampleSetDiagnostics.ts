@@ -1,6 +1,6 @@
 /** Problems of example sets in open editors, a moment after the last change. */
 import * as vscode from "vscode";
-import type { LintProblem, LintSeverity } from "../../formats/exampleSetLint.ts";
+import type { LintCode, LintProblem, LintSeverity } from "../../formats/exampleSetLint.ts";
 import { settings } from "../settings.ts";
 import { columnsOfLine, isExampleSet, readExampleSet } from "./exampleSetDocuments.ts";
 import { describeProblem } from "./exampleSetProblems.ts";
@@ -15,12 +15,17 @@ const severities: Readonly<Record<LintSeverity, vscode.DiagnosticSeverity>> = {
   information: vscode.DiagnosticSeverity.Information,
 };
 
+/** No edit of one line sets these right: a page says what they are about. */
+const explained: readonly LintCode[] = ["telling-word", "side-alike", "side-identical", "length-imbalance"];
+
 export class ExampleSetDiagnostics implements vscode.Disposable {
+  readonly #explanation: vscode.Uri;
   readonly #collection = vscode.languages.createDiagnosticCollection("steering.exampleSets");
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #subscriptions: vscode.Disposable;
 
-  constructor() {
+  constructor(extensionUri: vscode.Uri) {
+    this.#explanation = vscode.Uri.joinPath(extensionUri, "media", "help", "confounds.md");
     const refreshAll = (): void => {
       vscode.workspace.textDocuments.forEach((document) => {
         this.#refresh(document);
@@ -71,7 +76,22 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
       return;
     }
     const content = readExampleSet(document);
-    this.#collection.set(document.uri, content?.problems.map(toDiagnostic) ?? [tooLarge()]);
+    this.#collection.set(
+      document.uri,
+      content?.problems.map((each) => this.#diagnostic(each)) ?? [tooLarge()],
+    );
+  }
+
+  #diagnostic(problem: LintProblem): vscode.Diagnostic {
+    const { line, from, to, code, severity } = problem;
+    const diagnostic = new vscode.Diagnostic(
+      columnsOfLine(line, from, to),
+      describeProblem(problem),
+      severities[severity],
+    );
+    diagnostic.source = diagnosticSource;
+    diagnostic.code = explained.includes(code) ? { value: code, target: this.#explanation } : code;
+    return diagnostic;
   }
 
   #forget(document: vscode.TextDocument): void {
@@ -80,18 +100,6 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
     this.#timers.delete(key);
     this.#collection.delete(document.uri);
   }
-}
-
-function toDiagnostic(problem: LintProblem): vscode.Diagnostic {
-  const { line, from, to, code, severity } = problem;
-  const diagnostic = new vscode.Diagnostic(
-    columnsOfLine(line, from, to),
-    describeProblem(problem),
-    severities[severity],
-  );
-  diagnostic.source = diagnosticSource;
-  diagnostic.code = code;
-  return diagnostic;
 }
 
 function tooLarge(): vscode.Diagnostic {

@@ -23,7 +23,11 @@ export const exampleSetFixKinds: vscode.CodeActionProviderMetadata = {
 };
 
 function belongsTo({ line, from, to, code }: LintProblem, diagnostic: vscode.Diagnostic): boolean {
-  return diagnostic.code === code && diagnostic.range.isEqual(columnsOfLine(line, from, to));
+  return codeOf(diagnostic) === code && diagnostic.range.isEqual(columnsOfLine(line, from, to));
+}
+
+function codeOf({ code }: vscode.Diagnostic): unknown {
+  return typeof code === "object" ? code.value : code;
 }
 
 function actionsOf(
@@ -57,8 +61,12 @@ function withoutNeighbours(edits: readonly LineEdit[]): readonly LineEdit[] {
   return merged;
 }
 
-function toTextEdit(document: vscode.TextDocument, { from, count, text }: LineEdit): vscode.TextEdit {
+function toTextEdit(
+  document: vscode.TextDocument,
+  { from, count, text }: LineEdit,
+): vscode.TextEdit | vscode.SnippetTextEdit {
   const first = from - 1;
+  if (count === 0) return insertion(document, first, text ?? "");
   const last = first + count - 1;
   const end = document.lineAt(last).range.end;
   if (text !== null)
@@ -67,4 +75,17 @@ function toTextEdit(document: vscode.TextDocument, { from, count, text }: LineEd
   const isLast = last === document.lineCount - 1;
   const start = isLast && first > 0 ? document.lineAt(first - 1).range.end : new vscode.Position(first, 0);
   return vscode.TextEdit.delete(new vscode.Range(start, isLast ? end : new vscode.Position(last + 1, 0)));
+}
+
+/** A line before the line `first` (0-based), or behind the last one; the cursor goes into its empty text. */
+function insertion(document: vscode.TextDocument, first: number, text: string): vscode.SnippetTextEdit {
+  const snippet = new vscode.SnippetString();
+  const isBehind = first >= document.lineCount;
+  const [before, after] = text.split(/(?<=")(?="}$)/);
+  if (isBehind) snippet.appendText("\n");
+  snippet.appendText(before!);
+  if (after !== undefined) snippet.appendTabstop(0).appendText(after);
+  if (!isBehind) snippet.appendText("\n");
+  const at = isBehind ? document.lineAt(document.lineCount - 1).range.end : new vscode.Position(first, 0);
+  return vscode.SnippetTextEdit.insert(at, snippet);
 }

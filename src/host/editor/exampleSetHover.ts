@@ -5,7 +5,7 @@
  */
 import * as vscode from "vscode";
 import type { Example } from "../../formats/exampleSet.ts";
-import { valueColumns } from "../../formats/exampleSetLint.ts";
+import { valueColumns } from "../../formats/jsonMembers.ts";
 import type { TokenizedText } from "../../shared/engineContract.ts";
 import { isSteerscopeError } from "../../shared/errors.ts";
 import { formatReadPosition, resolveReadPosition, type ReadPosition } from "../../shared/readPosition.ts";

@@ -1,17 +1,20 @@
 /** "Compute · Inspect · 12 pairs" above the first line of an example set. */
 import * as vscode from "vscode";
-import { examplesOf, pairExamples } from "../../formats/exampleSet.ts";
+import { examplesOf, pairExamples, type ExampleSet } from "../../formats/exampleSet.ts";
 import { commandIds } from "../ids.ts";
+import { pairSnippet } from "./exampleSetCompletion.ts";
 import { readExampleSet } from "./exampleSetDocuments.ts";
+
+const top = new vscode.Range(0, 0, 0, 0);
 
 export const exampleSetLenses: vscode.CodeLensProvider = {
   provideCodeLenses(document) {
     const content = readExampleSet(document);
-    if (content === null || examplesOf(content.set).length === 0) return [];
+    if (content === null) return [];
+    if (examplesOf(content.set).length === 0) return lensesOfNothing(content.set);
     const { positive, negative, pairs } = pairExamples(content.set);
     const pairCount = pairs.length / 2;
     const unpaired = positive.length + negative.length - pairs.length;
-    const top = new vscode.Range(0, 0, 0, 0);
     const uri = document.uri;
     return [
       new vscode.CodeLens(top, {
@@ -38,3 +41,18 @@ export const exampleSetLenses: vscode.CodeLensProvider = {
     ];
   },
 };
+
+/** Before the first example, the way to write one; not where the cursor may be in a line that has to be mended first. */
+function lensesOfNothing({ lines }: ExampleSet): vscode.CodeLens[] {
+  const none = new vscode.CodeLens(top, { title: vscode.l10n.t("0 pairs"), command: "" });
+  if (lines.some(({ raw }) => raw.trim() !== "")) return [none];
+  return [
+    none,
+    new vscode.CodeLens(top, {
+      title: `$(add) ${vscode.l10n.t("Add a pair")}`,
+      tooltip: vscode.l10n.t("Write a positive and a negative example"),
+      command: "editor.action.insertSnippet",
+      arguments: [{ snippet: pairSnippet }],
+    }),
+  ];
+}

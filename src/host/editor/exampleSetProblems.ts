@@ -14,6 +14,15 @@ export function describeProblem({ code, values, cause, severity }: LintProblem):
       return severity === "error"
         ? vscode.l10n.t("The text of an example cannot be empty.")
         : vscode.l10n.t("The text holds nothing but white space.");
+    case "key-twice":
+      return vscode.l10n.t('The key "{0}" is there twice; only the last one counts.', first);
+    case "bad-source":
+      return vscode.l10n.t(
+        'The origin cannot be read and is left alone; "source" is an object such as {0}.',
+        '{"uri": "notes.md", "range": [3, 0, 3, 42]}',
+      );
+    case "edge-blank":
+      return edgeBlankText(first);
     case "duplicate-example":
       return vscode.l10n.t("The same example is at line {0}; it counts twice.", first);
     case "same-text":
@@ -59,6 +68,19 @@ export function describeProblem({ code, values, cause, severity }: LintProblem):
   }
 }
 
+function edgeBlankText(edge: string | number): string {
+  switch (edge) {
+    case "start":
+      return vscode.l10n.t("The text begins with white space, which is part of what the model reads.");
+    case "end":
+      return vscode.l10n.t("The text ends with white space: the last token, which is read, will be a blank.");
+    default:
+      return vscode.l10n.t(
+        "The text begins and ends with white space: the last token, which is read, will be a blank.",
+      );
+  }
+}
+
 /** Title of a quick fix. */
 export function describeFix(kind: LintFixKind): string {
   switch (kind) {
@@ -66,6 +88,20 @@ export function describeFix(kind: LintFixKind): string {
       return vscode.l10n.t("Delete the line");
     case "delete-pair":
       return vscode.l10n.t("Delete the example and its partner");
+    case "delete-only":
+      return vscode.l10n.t("Delete only this example");
+    case "add-positive":
+      return vscode.l10n.t("Add a positive example");
+    case "add-negative":
+      return vscode.l10n.t("Add a negative example");
+    case "trim-text":
+      return vscode.l10n.t("Trim the text");
+    case "remove-key":
+      return vscode.l10n.t("Remove the one that does not count");
+    case "remove-source":
+      return vscode.l10n.t("Remove the origin");
+    case "new-pair-id":
+      return vscode.l10n.t("Give it a pair id of its own");
     case "join-lines":
       return vscode.l10n.t("Join the lines of the text with \\n");
     case "escape-characters":

@@ -1,7 +1,7 @@
 /** Outline of an example set: both sides with their examples. */
 import * as vscode from "vscode";
 import { exampleLabels, examplesOf, type ExampleLabel } from "../../formats/exampleSet.ts";
-import { valueColumns } from "../../formats/exampleSetLint.ts";
+import { valueColumns } from "../../formats/jsonMembers.ts";
 import { columnsOfLine, readExampleSet } from "./exampleSetDocuments.ts";
 
 const previewCharacters = 80;

@@ -1,7 +1,7 @@
 /** What "Inspect Selection" is asked to inspect: from its arguments, the active editor and the current vector. */
 import * as vscode from "vscode";
 import { examplesOf } from "../../formats/exampleSet.ts";
-import { valueColumns } from "../../formats/exampleSetLint.ts";
+import { valueColumns } from "../../formats/jsonMembers.ts";
 import { readJsonText } from "../../formats/jsonText.ts";
 import { vectorOfLayer } from "../../formats/vectorFile.ts";
 import { SteerscopeError } from "../../shared/errors.ts";
