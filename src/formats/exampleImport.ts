@@ -260,7 +260,8 @@ function* delimitedEntries(text: string, format: "csv" | "tsv", l10n: Localisati
       if (columns.isHeader) continue;
     }
     if (isOpen) yield { line, value: null, problem: l10n.t("A quoted field never ends.") };
-    else yield { line, value: columns.valueOf(fields) };
+    // Windows' line ends are other tokens; texts that are added from an editor have line feeds as well.
+    else yield { line, value: columns.valueOf(fields.map((field) => field.replaceAll("\r\n", "\n"))) };
   }
 }
 

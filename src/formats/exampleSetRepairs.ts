@@ -25,7 +25,15 @@ function looseLines(set: ExampleSet): Readonly<Record<ExampleLabel, readonly num
   return loose;
 }
 
-/** Lines (1-based) that belong together, both ways: by pair id, else in order where the sides are equal in number. */
+/** Lines that have to be mended before anybody can say which examples pair in order. */
+export function unreadableLines({ lines }: ExampleSet): number {
+  return lines.filter(({ raw, example }) => example === null && raw.trim() !== "").length;
+}
+
+/**
+ * Lines (1-based) that belong together, both ways: by pair id, else in order where the sides are equal in number and every
+ * line can be read.
+ */
 export function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
   const byId = new Map<string, Partial<Record<ExampleLabel, number>>>();
   for (const { line, example } of examplesOf(set)) {
@@ -40,7 +48,7 @@ export function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
     if (positive !== undefined && negative !== undefined) join(positive, negative);
   }
   const loose = looseLines(set);
-  if (loose.positive.length === loose.negative.length) {
+  if (loose.positive.length === loose.negative.length && unreadableLines(set) === 0) {
     loose.positive.forEach((line, place) => {
       join(line, loose.negative[place]!);
     });
@@ -54,7 +62,7 @@ export function partnerLines(set: ExampleSet): ReadonlyMap<number, number> {
  */
 export function orderPairsAsIds(set: ExampleSet): readonly LineEdit[] | null {
   const { positive, negative } = looseLines(set);
-  if (positive.length !== negative.length) return [];
+  if (positive.length !== negative.length || unreadableLines(set) > 0) return [];
   if (positive.length > maximumSpelledOutPairs) return null;
   const ids = newPairIds(pairIds(set), positive.length);
   return ids.flatMap((pair, place) =>
@@ -76,6 +84,7 @@ export function repairsOfBadLine(set: ExampleSet, line: number): readonly LintFi
     ...joinedLines(set, line),
     ...replacement("escape-characters", escapeControls(raw)),
     ...replacement("remove-comma", raw.replace(/,\s*$/, "")),
+    ...replacement("remove-comma", raw.replace(/,(\s*\}\s*),?\s*$/, "$1")),
     ...labelled(raw).flatMap(({ kind, text }) => replacement(kind, text)),
   ];
 }

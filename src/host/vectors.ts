@@ -217,6 +217,12 @@ export class Vectors implements vscode.Disposable {
     return this.#oneAfterAnother(async () => {
       const target = vscode.Uri.joinPath(uri, "..", `${name}${vectorExtension}`);
       if (target.toString() === uri.toString()) return uri;
+      const isTaken = this.all().some(
+        (other) => other.uri.toString() !== uri.toString() && isSameName(other.uri, target),
+      );
+      if (isTaken) {
+        throw new SteerscopeError("InvalidRequest", vscode.l10n.t('There is a vector "{0}" already.', name));
+      }
       try {
         await vscode.workspace.fs.rename(uri, target, { overwrite: false });
       } catch (error) {
@@ -324,4 +330,9 @@ export function modelNameOf({ file }: VectorEntry): string | undefined {
 function requireFileName(name: string): void {
   const problem = fileNameProblem(name);
   if (problem !== undefined) throw new SteerscopeError("InvalidRequest", problem);
+}
+
+/** Case counts on some file systems only; a folder that others get by git must work on all. */
+function isSameName(a: vscode.Uri, b: vscode.Uri): boolean {
+  return a.toString().toLowerCase() === b.toString().toLowerCase();
 }

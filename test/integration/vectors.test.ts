@@ -93,6 +93,7 @@ describe("vectors", () => {
     const uri = await write("one", bytesOf(1));
     await write("two", bytesOf(2));
     await assert.rejects(services.vectors.rename(uri, "two"), { kind: "InvalidRequest" });
+    await assert.rejects(services.vectors.rename(uri, "TWO"), { kind: "InvalidRequest" });
     await assert.rejects(services.vectors.rename(uri, "a/b"), { kind: "InvalidRequest" });
     assert.deepEqual(names(), ["one", "two"]);
   });

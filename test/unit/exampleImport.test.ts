@@ -137,6 +137,7 @@ describe("JSON", () => {
 });
 
 test("plain text: one example a line that is not empty", () => {
+  expect(summary(read("csv", 'label,text\r\npos,"a\r\nb"\r\n'))).toEqual(["p|a\nb|-|-"]);
   expect(read("txt", "a\n\nb\r\n").unlabelled).toBe(2);
   expect(summary(read("txt", "a\n\n  b  c \t\r\n", "positive"))).toEqual(["p|a|-|-", "p|b  c|-|-"]);
 });

@@ -99,12 +99,29 @@ describe("example set lint", () => {
   it.each([
     ['{"label":"positive","text":"a\tb"}', "escape-characters", { label: "positive", text: "a\tb" }],
     ['{"label":"positive","text":"a"},', "remove-comma", { label: "positive", text: "a" }],
+    ['{"label":"positive","text":"a, }",}', "remove-comma", { label: "positive", text: "a, }" }],
     ['{"label":"good","text":"a","n":1.50}', "label-positive", { label: "positive", text: "a", n: 1.5 }],
     ['{"text":"a"}', "label-positive", { label: "positive", text: "a" }],
   ])("repairs %s", (bad, kind, value) => {
     const after = repaired(bad, negative);
     expect(after.kind).toBe(kind);
     expect(JSON.parse(after.lines[0]!)).toEqual(value);
+  });
+
+  it("takes no example for the partner of another while a line cannot be read", () => {
+    const set = parseExampleSet(
+      [
+        '{"label":"positive","text":"A",}',
+        '{"label":"negative","text":"same"}',
+        '{"label":"positive","text":"B"}',
+        '{"label":"negative","text":"same"}',
+        '{"label":"positive","text":"C"}',
+        '{"label":"negative","text":"c",}',
+      ].join("\n"),
+      "set",
+    );
+    const repeated = lintExampleSet(set).find(({ code }) => code === "duplicate-example")!;
+    expect(repeated.fixes.map(({ kind }) => kind)).toEqual(["delete-line"]);
   });
 
   it("points at the value of an empty text", () => {

@@ -36,7 +36,9 @@ export function registerAlgebraCommands(services: Services): vscode.Disposable {
     registerCommand(services, "combineVectors", async (argument?: unknown, selection?: unknown) => {
       requireTrust();
       await vectors.ready;
-      const given = (argument ?? {}) as CombineArguments;
+      const asked = (argument ?? {}) as CombineArguments;
+      // An item of the view, which has a name too, is no order to use it.
+      const given = asked.expression === undefined ? {} : asked;
       const expression = given.expression ?? (await askExpression(vectors, argument, selection));
       if (expression === undefined) return undefined;
       const combined = readCombination(vectors, expression);

@@ -1,6 +1,7 @@
 /** "Compute · Inspect · 12 pairs" above the first line of an example set. */
 import * as vscode from "vscode";
 import { examplesOf, pairExamples, type ExampleSet } from "../../formats/exampleSet.ts";
+import { unreadableLines } from "../../formats/exampleSetRepairs.ts";
 import { commandIds } from "../ids.ts";
 import { pairSnippet } from "./exampleSetCompletion.ts";
 import { readExampleSet } from "./exampleSetDocuments.ts";
@@ -15,6 +16,7 @@ export const exampleSetLenses: vscode.CodeLensProvider = {
     const { positive, negative, pairs } = pairExamples(content.set);
     const pairCount = pairs.length / 2;
     const unpaired = positive.length + negative.length - pairs.length;
+    const unreadable = unreadableLines(content.set);
     const uri = document.uri;
     return [
       new vscode.CodeLens(top, {
@@ -31,9 +33,11 @@ export const exampleSetLenses: vscode.CodeLensProvider = {
       }),
       new vscode.CodeLens(top, {
         title:
-          pairCount === 1
-            ? vscode.l10n.t("1 pair · {0} unpaired", unpaired)
-            : vscode.l10n.t("{0} pairs · {1} unpaired", pairCount, unpaired),
+          unreadable > 0
+            ? linesToCorrect(unreadable)
+            : pairCount === 1
+              ? vscode.l10n.t("1 pair · {0} unpaired", unpaired)
+              : vscode.l10n.t("{0} pairs · {1} unpaired", pairCount, unpaired),
         tooltip: vscode.l10n.t("{0} positive, {1} negative", positive.length, negative.length),
         // A lens without a command is plain text.
         command: "",
@@ -41,6 +45,10 @@ export const exampleSetLenses: vscode.CodeLensProvider = {
     ];
   },
 };
+
+function linesToCorrect(count: number): string {
+  return count === 1 ? vscode.l10n.t("1 line to correct") : vscode.l10n.t("{0} lines to correct", count);
+}
 
 /** Before the first example, the way to write one; not where the cursor may be in a line that has to be mended first. */
 function lensesOfNothing({ lines }: ExampleSet): vscode.CodeLens[] {
