@@ -410,11 +410,16 @@ describe("Generate Here", () => {
 
   it("stops when it is told to, and keeps what was written as one step", async () => {
     const editor = await openText(opening, "stopped.txt");
-    atEnd(editor);
-    const running = generate({ maxTokens: 190 });
-    await eventually(() => editor.document.getText().length > opening.length + 10);
-    await vscode.commands.executeCommand("steering.stop");
-    const result = await running;
+    let result: GeneratedText | undefined;
+    // On a busy machine the engine may be done before the first words are in the document: then once more.
+    for (let attempt = 0; attempt < 5 && result?.isStopped !== true; attempt++) {
+      if (result !== undefined) await vscode.commands.executeCommand("undo");
+      atEnd(editor);
+      const running = generate({ maxTokens: 190 });
+      await eventually(() => editor.document.getText().length > opening.length + 10);
+      await vscode.commands.executeCommand("steering.stop");
+      result = await running;
+    }
     assert.equal(result!.isStopped, true);
     assert.equal(editor.document.getText(), opening + result!.text);
     assert.ok(result!.ids.length < 190);
@@ -423,16 +428,21 @@ describe("Generate Here", () => {
   });
 
   it("stops when somebody edits inside of it", async () => {
-    const editor = await openText(opening, "edited.txt");
-    atEnd(editor);
-    const running = generate({ maxTokens: 190 });
-    await eventually(() => editor.document.getText().length > opening.length + 10);
-    while (
-      !(await editor.edit((edit) => {
-        edit.insert(new vscode.Position(0, opening.length + 3), "STOP");
-      }))
-    );
-    const result = await running;
+    let editor = await openText(opening, "edited-0.txt");
+    let result: GeneratedText | undefined;
+    // As above: the edit has to come before the end.
+    for (let attempt = 1; attempt <= 5 && result?.isStopped !== true; attempt++) {
+      editor = await openText(opening, `edited-${attempt}.txt`);
+      atEnd(editor);
+      const running = generate({ maxTokens: 190 });
+      await eventually(() => editor.document.getText().length > opening.length + 10);
+      while (
+        !(await editor.edit((edit) => {
+          edit.insert(new vscode.Position(0, opening.length + 3), "STOP");
+        }))
+      );
+      result = await running;
+    }
     assert.equal(result!.isStopped, true);
     assert.ok(editor.document.getText().slice(opening.length).includes("STOP"));
     const after = editor.document.getText();

@@ -48,6 +48,8 @@ describe("interrupted computation", () => {
     );
     assert.deepEqual(noted(), []);
     await vscode.workspace.fs.delete(vscode.Uri.parse(outcome.uri));
+    await services.vectors.refresh();
+    assert.equal(services.vectors.get(vscode.Uri.parse(outcome.uri)), undefined);
     const failing = notedAsRunning(services, compute, () => Promise.reject(new Error("stopped")));
     await assert.rejects(failing);
     assert.deepEqual(noted(), []);
