@@ -104,24 +104,32 @@ function withKept(entries: readonly ModelEntry[], partial: readonly PartialDownl
   return [...known, ...[...unclaimed.values()].map(partialEntry)];
 }
 
+/** What an entry says of a model of which only its name, its place and its size are known. */
+export const nothingKnown = {
+  isApproximate: false,
+  precision: null,
+  selfTest: null,
+  config: null,
+  problem: null,
+  licence: null,
+  note: null,
+  repository: null,
+  commit: null,
+  isGated: false,
+  kept: null,
+} as const satisfies Partial<ModelEntry>;
+
 function partialEntry(kept: PartialDownload): ModelEntry {
-  const { folder, repository, commit, total } = kept;
+  const { folder, repository, commit, total: bytes } = kept;
   return {
+    ...nothingKnown,
     reference: folder,
     name: repository,
     origin: "catalogue",
     folder,
-    bytes: total,
-    isApproximate: false,
-    precision: null,
-    selfTest: null,
-    config: null,
-    problem: null,
-    licence: null,
-    note: null,
+    bytes,
     repository,
     commit,
-    isGated: false,
     kept,
   };
 }

@@ -2,38 +2,25 @@
  * Everything that a pointer can do to examples, vectors, models and texts, without one: keys of the editor, the focus in the
  * views, the context menus of their items. The pointer is not touched.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chord, openFile, runCommand, until } from "../../scripts/workbench.mjs";
 import {
   acceptProposals,
   examples,
+  newExampleSet,
   paintedText,
   selectLineByKeyboard,
   textColours,
   vectorFiles,
 } from "./support/editor.mjs";
 import { chooseInMenu, focusItem, focusView, menuEntries } from "./support/keyboard.mjs";
-import { openWindow } from "./support/window.mjs";
+import { skipAfterFailure, useWindow } from "./support/steps.mjs";
 
 const set = "a-keys";
 
 describe("without a pointer", () => {
-  let window;
-  beforeAll(async () => {
-    window = await openWindow("dark");
-  });
-  afterAll(() => window?.close());
-
-  // Each step builds on the one before.
-  let isBroken = false;
-  beforeEach(({ skip }) => {
-    if (isBroken) skip();
-  });
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== "fail") return;
-    isBroken = true;
-    await window.picture("keyboard-failed");
-  });
+  const window = useWindow("dark", "keyboard");
+  skipAfterFailure();
 
   const side = (label) => examples(window.workspace, set, label).map(({ text }) => text);
   const counts = () => [side("positive").length, side("negative").length].join(" ");
@@ -43,25 +30,19 @@ describe("without a pointer", () => {
     await openFile(page, "quiet-scenes.txt");
     await focusView(page, "Examples");
     await focusItem(page, "Examples", /^Example set happy-sad/);
-    await runCommand(page, "Steering: New Example Set");
-    await page.getByText("Name of the new example set").waitFor();
-    await page.keyboard.type(set);
-    await page.keyboard.press("Enter");
-    await page.locator(".pane-header", { hasText: "Examples" }).getByText(set).waitFor();
-    await openFile(page, "quiet-scenes.txt");
-    await selectLineByKeyboard(page, 1);
-    await chord(page, "P");
-    await until(() => counts() === "1 0", "an example by its key");
-    await selectLineByKeyboard(page, 2);
-    await chooseInMenu(page, "Add as Positive Example");
-    await until(() => counts() === "2 0", "an example by the menu");
-    await openFile(page, "loud-scenes.txt");
-    await selectLineByKeyboard(page, 1);
-    await chord(page, "N");
-    await until(() => counts() === "2 1", "a negative example by its key");
-    await selectLineByKeyboard(page, 2);
-    await chooseInMenu(page, "Add as Negative Example");
-    await until(() => counts() === "2 2", "a negative example by the menu");
+    await newExampleSet(page, set);
+    for (const [file, key, entry, byKey, byMenu] of [
+      ["quiet-scenes.txt", "P", "Add as Positive Example", "1 0", "2 0"],
+      ["loud-scenes.txt", "N", "Add as Negative Example", "2 1", "2 2"],
+    ]) {
+      await openFile(page, file);
+      await selectLineByKeyboard(page, 1);
+      await chord(page, key);
+      await until(() => counts() === byKey, `an example by ${key}`);
+      await selectLineByKeyboard(page, 2);
+      await chooseInMenu(page, entry);
+      await until(() => counts() === byMenu, `an example by the menu's ${entry}`);
+    }
   });
 
   it("moves an example to the other side and back, and removes one, by the menu of its item", async () => {

@@ -2,18 +2,19 @@
  * The main job in a real VS Code with the installed package: examples from the editor, a vector, coloured tokens, steered text.
  * Pictures of each stage are kept in test-artifacts/.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chord, openContainer, openFile, runCommand, until } from "../../scripts/workbench.mjs";
 import {
   acceptProposals,
   examples,
+  newExampleSet,
   paintedText,
   selectLineByKeyboard,
   selectLineByMouse,
   textColours,
   vectorFiles,
 } from "./support/editor.mjs";
-import { openWindow } from "./support/window.mjs";
+import { skipAfterFailure, useWindow } from "./support/steps.mjs";
 
 const exampleCount = 10;
 const stories = { positive: "quiet-scenes.txt", negative: "loud-scenes.txt" };
@@ -26,36 +27,17 @@ describe.each([
   { way: "mouse and keyboard", theme: "dark", hasMouse: true },
   { way: "keyboard alone", theme: "light", hasMouse: false },
 ])("$way, $theme theme", ({ theme, hasMouse }) => {
-  let window;
-  const name = (stage) => `${hasMouse ? "mouse" : "keyboard"}-${theme}-${stage}`;
-
-  beforeAll(async () => {
-    window = await openWindow(theme);
-  });
-  afterAll(() => window?.close());
-
-  // Each step builds on the one before.
-  let isBroken = false;
-  beforeEach(({ skip }) => {
-    if (isBroken) skip();
-  });
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== "fail") return;
-    isBroken = true;
-    await window.picture(name("failed"));
-  });
+  const run = `${hasMouse ? "mouse" : "keyboard"}-${theme}`;
+  const name = (stage) => `${run}-${stage}`;
+  const window = useWindow(theme, run);
+  skipAfterFailure();
 
   it("makes an example set", async () => {
     const { page } = window;
     if (hasMouse) await openContainer(page, "Steering");
     else await runCommand(page, "Steering: Focus on Examples View");
     await page.getByRole("treeitem", { name: /^Example set happy-sad/ }).waitFor();
-    await runCommand(page, "Steering: New Example Set");
-    await page.getByText("Name of the new example set").waitFor();
-    await page.keyboard.type("scenes");
-    await page.keyboard.press("Enter");
-    // The view says which set is active.
-    await page.locator(".pane-header", { hasText: "Examples" }).getByText("scenes").waitFor();
+    await newExampleSet(page, "scenes");
   });
 
   it.each(["positive", "negative"])("adds ten %s examples", async (side) => {

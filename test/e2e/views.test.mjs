@@ -1,12 +1,12 @@
 /** The views by keyboard, and the questions of Compute Steering Vector with their way back, in a real VS Code with the installed package. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { chord, openContainer, runCommand, until } from "../../scripts/workbench.mjs";
-import { examples, vectorFiles } from "./support/editor.mjs";
-import { openWindow } from "./support/window.mjs";
+import { examples, newExampleSet, vectorFiles } from "./support/editor.mjs";
+import { useWindow } from "./support/steps.mjs";
 
-let window;
+const window = useWindow("dark", "views");
 const tree = (view) => window.page.getByRole("tree", { name: new RegExp(view) });
 const item = (view, name) => tree(view).getByRole("treeitem", { name });
 /** A question, told by its title, its prompt or what stands in its empty box. */
@@ -31,28 +31,14 @@ async function isSelected(row) {
   return (await row.getAttribute("aria-selected")) === "true";
 }
 
-async function nameNew(prompt, name) {
-  const { page } = window;
-  await question(prompt).waitFor();
-  await page.keyboard.press("Control+A");
-  await page.keyboard.type(name);
-  await page.keyboard.press("Enter");
-}
-
 beforeAll(async () => {
-  window = await openWindow("dark");
   await openContainer(window.page, "Steering");
   await item("Examples", /^Example set happy-sad/).waitFor();
-});
-afterAll(() => window?.close());
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail") await window.picture(`views-${task.name.replaceAll(/\W+/g, "-")}`);
 });
 
 describe("Examples view", () => {
   it("selects a new set and its copy", async () => {
-    await runCommand(window.page, "Steering: New Example Set");
-    await nameNew("Name of the new example set", "fresh");
+    await newExampleSet(window.page, "fresh");
     await until(() => isSelected(item("Examples", /^Example set fresh,.*active/)), "the new set is selected");
     await runCommand(window.page, "Steering: Duplicate Example Set");
     await question("Example set to duplicate").waitFor();
@@ -92,13 +78,13 @@ describe("Compute Steering Vector", () => {
     await page.keyboard.press("Enter");
     await chord(page, "C");
     const place = (step) => question(`Compute Steering Vector: happy-sad (${step}/`);
+    // The first that matches is "Compute with the default settings".
+    const model = page
+      .locator(".quick-input-list [role=option]", { hasText: /^(?!.*Compute with).*stories/i })
+      .first();
     await place(1).waitFor();
     await page.keyboard.type("stories15m");
-    // The first that matches is "Compute with the default settings".
-    await page
-      .locator(".quick-input-list [role=option]", { hasText: /^(?!.*Compute with).*stories/i })
-      .first()
-      .click();
+    await model.click();
     await place(2).waitFor();
     await window.picture("views-compute-method");
     await page.keyboard.type("repeng");
@@ -108,10 +94,7 @@ describe("Compute Steering Vector", () => {
     await place(2).waitFor();
     await page.getByRole("button", { name: "Back" }).click();
     await place(1).waitFor();
-    await page
-      .locator(".quick-input-list [role=option]", { hasText: /^(?!.*Compute with).*stories/i })
-      .first()
-      .click();
+    await model.click();
     await place(2).waitFor();
     await page.keyboard.type("mean-difference");
     await page.keyboard.press("Enter");
@@ -124,7 +107,10 @@ describe("Compute Steering Vector", () => {
       await page.keyboard.press("Enter");
       await place(5).waitFor();
     }
-    await nameNew("Name of the vector", "back");
+    await question("Name of the vector").waitFor();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("back");
+    await page.keyboard.press("Enter");
     await until(() => vectorFiles(workspace).includes("back.safetensors"), "the vector is written");
     expect(provenance("back")).toMatchObject({ method: "mean-difference", read_position: "last-2" });
     await until(() => isSelected(item("Vectors", /Steering vector back/)), "the vector is selected");

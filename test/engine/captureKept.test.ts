@@ -1,13 +1,9 @@
 /** A capture that is stopped keeps what it has finished, and the next one goes on from there. */
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { openTestEngine, type TestEngine } from "./support/engine.ts";
+import { beforeAll, expect, it } from "vitest";
+import { useTestEngine } from "./support/engine.ts";
 
-let test: TestEngine;
-beforeAll(async () => {
-  test = openTestEngine();
-  await test.call("load", { model: "stories15m" });
-});
-afterAll(() => test.dispose());
+const test = useTestEngine();
+beforeAll(() => test.call("load", { model: "stories15m" }));
 
 const names = ["Lily", "Tom", "Mia", "Ben", "Sue", "Max", "Amy", "Tim", "Sam", "Ann"];
 const things = ["a red ball", "an old hat", "the big tree", "his small dog", "her new kite"];

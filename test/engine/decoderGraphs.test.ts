@@ -1,15 +1,14 @@
 /** Every decoder graph of the real exporters, through the engine, against what PyTorch computes. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { greedySampling } from "../../src/shared/engineContract.ts";
 import {
   fixtures,
   largestDifference,
-  openTestEngine,
   readReference,
   steerEverywhere,
-  type TestEngine,
+  useTestEngine,
 } from "./support/engine.ts";
 
 const graphs = join(fixtures, "decoder-graphs");
@@ -64,11 +63,7 @@ function logitDifference(actual: Float32Array, expected: readonly number[]): num
 }
 
 describe("decoder graphs", () => {
-  let test: TestEngine;
-  beforeAll(() => {
-    test = openTestEngine();
-  });
-  afterAll(() => test.dispose());
+  const test = useTestEngine();
 
   it("finds the fixtures", () => {
     expect(folders.length).toBeGreaterThanOrEqual(22);

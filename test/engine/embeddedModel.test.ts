@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/formats/safetensors.ts";
 import { buildEmbeddedModel, llama2Data, llama2DataPath } from "./support/embeddedModel.ts";
-import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, useTestEngine } from "./support/engine.ts";
 
 const hidden = 288;
 const headDim = 48;
@@ -130,13 +130,11 @@ describe("the embedded model's folder", () => {
 });
 
 describe("the embedded model", () => {
-  let engine: TestEngine;
+  const engine = useTestEngine();
   beforeAll(async () => {
     buildEmbeddedModel();
-    engine = openTestEngine();
     await engine.call("load", { model: "stories15m" });
   });
-  afterAll(() => engine.dispose());
 
   it("predicts stories as well as the fp32 checkpoint, within 0.5 % per token", async () => {
     // PyTorch on the checkpoint's own fp32 weights with interleaved rotary embedding: the first 12 stories, 256 tokens each.

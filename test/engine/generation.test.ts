@@ -1,10 +1,10 @@
 /** Decoding, scopes, scores and cancelling on the embedded model; algebra as the oracle. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { greedySampling, type Sampling, type Steering } from "../../src/shared/engineContract.ts";
 import type { Scope } from "../../src/shared/scope.ts";
-import { fixtures, largestDifference, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, largestDifference, useTestEngine } from "./support/engine.ts";
 
 const hidden = 288;
 const input = { text: "Once upon a time, there was a" };
@@ -14,12 +14,8 @@ const steered = (strength: number, scope: Scope = "after-prompt", own = vector, 
 };
 
 describe("generation", () => {
-  let test: TestEngine;
-  beforeAll(async () => {
-    test = openTestEngine();
-    await test.call("load", { model: "stories15m" });
-  });
-  afterAll(() => test.dispose());
+  const test = useTestEngine();
+  beforeAll(() => test.call("load", { model: "stories15m" }));
 
   const generate = (
     variants: readonly (Steering | null)[],

@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import {
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,35 +14,25 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { modelWithDataAt } from "../unit/support/onnxGraphs.ts";
-import { fixtures, largestDifference, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, largestDifference, useTestEngine } from "./support/engine.ts";
 
 const graphs = join(fixtures, "decoder-graphs");
 const input = { ids: Int32Array.of(5, 9, 33, 7, 2), textStart: 0 };
 
 // Links need a privilege there.
 describe.skipIf(process.platform === "win32")("hub cache", () => {
-  let test: TestEngine;
-  let root: string;
+  const test = useTestEngine();
   let count = 0;
-  beforeAll(() => {
-    test = openTestEngine();
-    root = mkdtempSync(join(tmpdir(), "steerscope-hub-"));
-  });
-  afterAll(async () => {
-    await test.dispose();
-    rmSync(root, { recursive: true, force: true });
-  });
 
   /** A snapshot of `files`, each a link to a blob in the folder that `blobsOf` names for it; its path. */
   function cache(
     files: Readonly<Record<string, Uint8Array>>,
     blobsOf: (name: string) => string = () => "blobs",
   ): string {
-    const repository = join(root, `models--test--${count++}`);
+    const repository = join(test.folder, `models--test--${count++}`);
     const snapshot = join(repository, "snapshots/0d3c1a7");
     for (const [name, bytes] of Object.entries(files)) {
       const blob = join(repository, blobsOf(name), createHash("sha256").update(bytes).digest("hex"));
@@ -100,7 +89,7 @@ describe.skipIf(process.platform === "win32")("hub cache", () => {
 
   it("a single link to a graph stands for the file beside its configuration", async () => {
     const folder = join(graphs, "genai-builder/llama-fp32");
-    const link = join(root, "shortcut.onnx");
+    const link = join(test.folder, "shortcut.onnx");
     symlinkSync(join(folder, "model.onnx"), link);
     await expectSame(link, folder);
   });
@@ -135,10 +124,10 @@ describe.skipIf(process.platform === "win32")("hub cache", () => {
   });
 
   it("keeps the hash of a model that is moved and renamed", async () => {
-    const before = join(root, "before");
+    const before = join(test.folder, "before");
     cpSync(join(graphs, "genai-builder/llama-fp32"), before, { recursive: true });
     const { hash } = await outputOf(before);
-    renameSync(before, join(root, "after"));
-    expect((await outputOf(join(root, "after"))).hash).toBe(hash);
+    renameSync(before, join(test.folder, "after"));
+    expect((await outputOf(join(test.folder, "after"))).hash).toBe(hash);
   });
 });

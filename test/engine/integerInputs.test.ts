@@ -1,19 +1,12 @@
 /** Graphs whose token ids, masks and positions are 32-bit integers, as older exporters and JavaScript tools write them. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ElementType } from "../../src/engine/onnx/encode.ts";
 import { parseOnnx } from "../../src/engine/onnx/model.ts";
 import { fields, MemoryByteSource } from "../../src/engine/onnx/wire.ts";
 import { greedySampling } from "../../src/shared/engineContract.ts";
-import {
-  fixtures,
-  largestDifference,
-  openTestEngine,
-  readReference,
-  type TestEngine,
-} from "./support/engine.ts";
+import { fixtures, largestDifference, readReference, useTestEngine } from "./support/engine.ts";
 
 const integerInputs = ["input_ids", "attention_mask", "position_ids"];
 
@@ -40,18 +33,9 @@ function withIntegerType(bytes: Uint8Array, elementType: number): { bytes: Uint8
 describe("a graph with 32-bit inputs", () => {
   const original = join(fixtures, "decoder-graphs/optimum/gpt2");
   const bytes = new Uint8Array(readFileSync(join(original, "model.onnx")));
-  let test: TestEngine;
-  let root: string;
-  beforeAll(() => {
-    test = openTestEngine();
-    root = mkdtempSync(join(tmpdir(), "steerscope-int32-"));
-  });
-  afterAll(async () => {
-    await test.dispose();
-    rmSync(root, { recursive: true, force: true });
-  });
+  const test = useTestEngine();
   const folderWith = (elementType: number): string => {
-    const folder = join(root, String(elementType));
+    const folder = join(test.folder, String(elementType));
     cpSync(original, folder, { recursive: true });
     const { bytes: converted, changed } = withIntegerType(bytes, elementType);
     expect(changed).toEqual(integerInputs);

@@ -1,13 +1,13 @@
 /** Loading a model stops when the caller has given up, whatever it is busy with, and leaves nothing behind. */
-import { cpSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { ModelSession } from "../../src/engine/session.ts";
-import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, useTestEngine } from "./support/engine.ts";
+
+const test = useTestEngine();
 
 it("says so when a kernel of the runtime refuses the graph, which it does when it runs", async () => {
-  const test = openTestEngine();
   const words = "Non-zero status code returned while running GroupQueryAttention node.";
   const run = vi.spyOn(ModelSession.prototype, "run").mockRejectedValue(new Error(words));
   await expect(test.call("load", { model: "stories15m" })).rejects.toMatchObject({
@@ -15,24 +15,15 @@ it("says so when a kernel of the runtime refuses the graph, which it does when i
     detail: words,
   });
   run.mockRestore();
-  await test.dispose();
 });
 
 describe("cancelling a load", () => {
-  let test: TestEngine;
-  let root: string;
   let model: string;
   beforeAll(() => {
-    test = openTestEngine();
-    root = mkdtempSync(join(tmpdir(), "steerscope-load-"));
-    model = join(root, "model");
+    model = join(test.folder, "model");
     cpSync(join(fixtures, "decoder-graphs/genai-builder/llama-fp32"), model, { recursive: true });
     // Sparse, and far more than can be hashed before the next turn of the event loop.
     truncateSync(join(model, "model.onnx.data"), 256 * 2 ** 20);
-  });
-  afterAll(async () => {
-    await test.dispose();
-    rmSync(root, { recursive: true, force: true });
   });
 
   it.each([

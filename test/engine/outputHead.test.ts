@@ -1,18 +1,15 @@
 /** The output head is a session of its own: made when logits are wanted, and checked then. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { parseSafetensorsHeader } from "../../src/formats/safetensors.ts";
 import { greedySampling } from "../../src/shared/engineContract.ts";
-import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, useTestEngine } from "./support/engine.ts";
 
-let test: TestEngine;
-let model: string;
+const test = useTestEngine();
 
 beforeAll(async () => {
-  test = openTestEngine();
-  model = join(mkdtempSync(join(tmpdir(), "steerscope-head-")), "model");
+  const model = join(test.folder, "model");
   cpSync(join(fixtures, "checkpoints/llama3-rope"), model, { recursive: true });
   const path = join(model, "model.safetensors");
   const bytes = readFileSync(path);
@@ -20,10 +17,6 @@ beforeAll(async () => {
   bytes.writeFloatLE(Infinity, head.begin + 4 * 100);
   writeFileSync(path, bytes);
   await test.call("load", { model });
-});
-afterAll(async () => {
-  await test.dispose();
-  rmSync(join(model, ".."), { recursive: true, force: true });
 });
 
 const input = { ids: Int32Array.of(1, 2, 3), textStart: 0 };

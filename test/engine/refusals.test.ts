@@ -1,11 +1,10 @@
 /** Files that cannot be steered are refused with the reason, before onnxruntime sees them. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { encodeModel } from "../../src/engine/onnx/encode.ts";
 import { modelWithDataAt, toyDecoder } from "../unit/support/onnxGraphs.ts";
-import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, useTestEngine } from "./support/engine.ts";
 
 const llama = join(fixtures, "decoder-graphs/optimum/llama");
 
@@ -60,19 +59,10 @@ const files: Readonly<Record<string, { kind: string; says: RegExp; bytes: () => 
 };
 
 describe("refusals", () => {
-  let test: TestEngine;
-  let root: string;
-  beforeAll(() => {
-    test = openTestEngine();
-    root = mkdtempSync(join(tmpdir(), "steerscope-refusals-"));
-  });
-  afterAll(async () => {
-    await test.dispose();
-    rmSync(root, { recursive: true, force: true });
-  });
+  const test = useTestEngine();
 
   it.each(Object.entries(files))("%s", async (name, { kind, says, bytes }) => {
-    const folder = join(root, name);
+    const folder = join(test.folder, name);
     mkdirSync(folder);
     cpSync(join(llama, "config.json"), join(folder, "config.json"));
     writeFileSync(join(folder, "model.onnx"), bytes());
@@ -109,7 +99,7 @@ describe("refusals", () => {
     };
 
     it.each(Object.entries(graphs))("%s", async (name, { bytes, kind, says }) => {
-      const folder = join(root, `bare ${name}`);
+      const folder = join(test.folder, `bare ${name}`);
       mkdirSync(folder);
       // The only graph of a folder is found under any name.
       const file = join(folder, "some name.onnx");
@@ -123,7 +113,7 @@ describe("refusals", () => {
     });
 
     it("several graphs, none under a known name: which one is meant stays open", async () => {
-      const folder = join(root, "several");
+      const folder = join(test.folder, "several");
       mkdirSync(folder);
       for (const name of ["a.onnx", "b.onnx"]) writeFileSync(join(folder, name), beamSearch);
       await expect(test.call("load", { model: folder })).rejects.toMatchObject({
@@ -156,7 +146,7 @@ describe("refusals", () => {
       /is not there/,
     ],
   ])("%s", async (name, original, file, damage, says) => {
-    const folder = join(root, name);
+    const folder = join(test.folder, name);
     cpSync(join(fixtures, "decoder-graphs", original), folder, { recursive: true });
     damage(join(folder, file));
     const refusal = test.call("load", { model: folder });
@@ -168,7 +158,7 @@ describe("refusals", () => {
   });
 
   it("a configuration that belongs to another model", async () => {
-    const folder = join(root, "mismatch");
+    const folder = join(test.folder, "mismatch");
     cpSync(llama, folder, { recursive: true });
     const config = JSON.parse(readFileSync(join(llama, "config.json"), "utf8")) as Record<string, unknown>;
     for (const change of [{ num_hidden_layers: 4 }, { hidden_size: 64 }]) {
@@ -178,10 +168,10 @@ describe("refusals", () => {
   });
 
   it("an encoder-decoder, a folder without weights, a path that does not exist", async () => {
-    const folder = join(root, "empty");
+    const folder = join(test.folder, "empty");
     mkdirSync(folder);
     await expect(test.call("load", { model: folder })).rejects.toMatchObject({ kind: "ModelNotFound" });
-    await expect(test.call("load", { model: join(root, "nowhere") })).rejects.toMatchObject({
+    await expect(test.call("load", { model: join(test.folder, "nowhere") })).rejects.toMatchObject({
       kind: "ModelNotFound",
     });
     cpSync(join(llama, "model.onnx"), join(folder, "model.onnx"));

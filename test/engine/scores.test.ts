@@ -1,33 +1,17 @@
 /** Likelihoods and choices against logits read one by one; what a scope calls the prompt; means under a chat template. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { greedySampling, type Steering } from "../../src/shared/engineContract.ts";
 import type { ReadPosition } from "../../src/shared/readPosition.ts";
 import { isSteered, type Scope } from "../../src/shared/scope.ts";
 import type { ModelInput, Template } from "../../src/shared/tokenInput.ts";
 import { SeededRandom } from "../../src/steering/random.ts";
-import {
-  embeddedModels,
-  fixtures,
-  largestDifference,
-  openTestEngine,
-  type TestEngine,
-} from "./support/engine.ts";
+import { embeddedModels, fixtures, largestDifference, useTestEngine } from "./support/engine.ts";
 
 const scopes: readonly Scope[] = ["all", "after-prompt", "generated", "prompt", { from: 2, to: 6 }];
 
-let test: TestEngine;
-let root: string;
-beforeAll(() => {
-  test = openTestEngine();
-  root = mkdtempSync(join(tmpdir(), "steerscope-scores-"));
-});
-afterAll(async () => {
-  await test.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+const test = useTestEngine();
 
 function logSoftmax(logits: Float32Array, id: number): number {
   const largest = logits.reduce((a, b) => Math.max(a, b));
@@ -55,7 +39,7 @@ describe("texts longer than the context", () => {
   const random = new SeededRandom(6);
   const ids = Int32Array.from({ length: 700 }, () => 1 + Math.floor(random.uniform() * 127));
   beforeAll(async () => {
-    const folder = join(root, "llama");
+    const folder = join(test.folder, "llama");
     const original = join(fixtures, "decoder-graphs/safetensors/llama");
     cpSync(original, folder, { recursive: true });
     const config = JSON.parse(readFileSync(join(original, "config.json"), "utf8")) as object;
@@ -114,7 +98,7 @@ describe("a chat model", () => {
   const vector = Float32Array.from({ length: hidden }, (_, i) => Math.sin(i * 1.3) * 0.2);
   const steer = (scope: Scope): Steering => ({ terms: [{ layer: 3, vector, strength: 5 }], scope });
   beforeAll(async () => {
-    const folder = join(root, "chat");
+    const folder = join(test.folder, "chat");
     cpSync(join(embeddedModels, "stories15m"), folder, { recursive: true });
     writeFileSync(
       join(folder, "chat_template.jinja"),

@@ -1,10 +1,10 @@
 /** The embedded model through the engine, against PyTorch on the fp32 checkpoint (weights here are fp16). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { parseSafetensorsHeader, readFloat32 } from "../../src/formats/safetensors.ts";
 import { greedySampling, type ModelDescription } from "../../src/shared/engineContract.ts";
-import { fixtures, openTestEngine, steerEverywhere, type TestEngine } from "./support/engine.ts";
+import { fixtures, steerEverywhere, useTestEngine } from "./support/engine.ts";
 
 interface Prompt {
   readonly text: string;
@@ -33,13 +33,11 @@ function relativeDifference(a: Float32Array, b: Float32Array): number {
 }
 
 describe("stories15M", () => {
-  let test: TestEngine;
+  const test = useTestEngine();
   let description: ModelDescription;
   beforeAll(async () => {
-    test = openTestEngine();
     description = await test.call("load", { model: "stories15m" });
   });
-  afterAll(() => test.dispose());
 
   it("loads with its self-test passed", () => {
     expect(description).toMatchObject({

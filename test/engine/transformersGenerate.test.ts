@@ -1,36 +1,28 @@
 /** Greedy generation against another implementation: transformers.js `generate()` on the same stock graphs. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { greedySampling } from "../../src/shared/engineContract.ts";
-import { fixtures, openTestEngine, type TestEngine } from "./support/engine.ts";
+import { fixtures, useTestEngine } from "./support/engine.ts";
 
 const models = ["llama", "qwen2", "gpt2", "gpt_neox", "phi3", "gemma2"];
 const prompt = [5, 17, 99, 3, 64];
 const newTokens = 24;
 
 describe("transformers.js generate()", () => {
-  let test: TestEngine;
-  let root: string;
+  const test = useTestEngine();
   beforeAll(() => {
-    test = openTestEngine();
-    root = mkdtempSync(join(tmpdir(), "steerscope-transformers-"));
     env.allowRemoteModels = false;
-    env.localModelPath = root;
-  });
-  afterAll(async () => {
-    await test.dispose();
-    rmSync(root, { recursive: true, force: true });
+    env.localModelPath = test.folder;
   });
 
   it.each(models)("gives the same tokens on %s", async (name) => {
     // The layout that transformers.js expects: the graph below onnx/.
-    mkdirSync(join(root, name, "onnx"), { recursive: true });
+    mkdirSync(join(test.folder, name, "onnx"), { recursive: true });
     const source = join(fixtures, "decoder-graphs/optimum", name);
-    cpSync(join(source, "config.json"), join(root, name, "config.json"));
-    cpSync(join(source, "model.onnx"), join(root, name, "onnx/model.onnx"));
+    cpSync(join(source, "config.json"), join(test.folder, name, "config.json"));
+    cpSync(join(source, "model.onnx"), join(test.folder, name, "onnx/model.onnx"));
     const model = await AutoModelForCausalLM.from_pretrained(name, { dtype: "fp32", device: "cpu" });
     const input_ids = new Tensor("int64", BigInt64Array.from(prompt, BigInt), [1, prompt.length]);
     const attention_mask = new Tensor("int64", new BigInt64Array(prompt.length).fill(1n), [1, prompt.length]);
@@ -43,7 +35,7 @@ describe("transformers.js generate()", () => {
     const expected = Array.from(output.data as BigInt64Array, Number).slice(prompt.length);
     await model.dispose();
 
-    await test.call("load", { model: join(root, name) });
+    await test.call("load", { model: join(test.folder, name) });
     const { completions } = await test.call("generate", {
       input: { ids: Int32Array.from(prompt), textStart: 0 },
       template: "none",

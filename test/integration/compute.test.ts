@@ -6,9 +6,9 @@ import type { ComputeOutcome } from "../../src/host/commands/computeVector.ts";
 import { rememberedChoices } from "../../src/host/computeMemory.ts";
 import type { Services } from "../../src/host/services.ts";
 import { formatReadPosition } from "../../src/shared/readPosition.ts";
-import { eventually } from "./support/editors.ts";
+import { activate, eventually } from "./support/editors.ts";
+import { setFile } from "./support/exampleSets.ts";
 
-const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
 const setting = { method: "mean-difference" };
 
 const happy = ["What a lovely sunny day", "She laughed with joy", "They won the prize", "He loves the cake"];
@@ -28,9 +28,8 @@ describe("Compute Steering Vector", () => {
   };
 
   before(async () => {
-    services = await extension!.activate();
-    const [folder] = vscode.workspace.workspaceFolders!;
-    set = vscode.Uri.joinPath(folder!.uri, ".steering/sets/compute-test.jsonl");
+    services = await activate();
+    set = setFile("compute-test");
   });
 
   beforeEach(() => writeSet(lines));

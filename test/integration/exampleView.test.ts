@@ -3,18 +3,15 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { examplesOf, type ExampleLabel } from "../../src/formats/exampleSet.ts";
 import type { ExampleNode, ExamplesNode } from "../../src/host/exampleNodes.ts";
-import { commandIds, type CommandName } from "../../src/host/ids.ts";
 import type { Services } from "../../src/host/services.ts";
 import { ExampleDragAndDrop } from "../../src/host/views/exampleDragAndDrop.ts";
 import { itemOf } from "../../src/host/views/exampleItems.ts";
-import { activate, eventually, workspaceUri, writeText } from "./support/editors.ts";
+import { activate, eventually, run, writeText } from "./support/editors.ts";
+import { deleteMadeSets, setFile, setPath } from "./support/exampleSets.ts";
 
 let services: Services;
 let controller: ExampleDragAndDrop;
 
-const run = <T>(name: CommandName, ...args: unknown[]): Thenable<T> =>
-  vscode.commands.executeCommand<T>(commandIds[name], ...args);
-const setFile = (name: string): vscode.Uri => workspaceUri(".steering", "sets", `${name}.jsonl`);
 const setNode = (name: string): ExamplesNode => ({ kind: "set", uri: setFile(name) });
 const side = (name: string, label: ExampleLabel): ExamplesNode => ({
   kind: "side",
@@ -28,7 +25,7 @@ async function write(name: string, ...examples: string[]): Promise<void> {
     const [label, text, pair] = spelling.split(" ");
     return JSON.stringify({ label: label === "p" ? "positive" : "negative", text, pair });
   });
-  await writeText(lines.map((line) => `${line}\n`).join(""), ".steering", "sets", `${name}.jsonl`);
+  await writeText(lines.map((line) => `${line}\n`).join(""), setPath(name));
   await services.sets.refresh();
 }
 
@@ -76,10 +73,7 @@ describe("Examples view", () => {
   });
 
   afterEach(async () => {
-    for (const { uri, name } of services.sets.all()) {
-      if (name !== "happy-sad") await vscode.workspace.fs.delete(uri);
-    }
-    await services.sets.refresh();
+    await deleteMadeSets(services);
   });
 
   it("an example that is dragged to the other side changes sides, and a pair that this tears is dissolved", async () => {

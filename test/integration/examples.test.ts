@@ -2,20 +2,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import * as vscode from "vscode";
 import { examplesOf, type Example } from "../../src/formats/exampleSet.ts";
-import { commandIds, type CommandName } from "../../src/host/ids.ts";
 import type { Services } from "../../src/host/services.ts";
+import { activate, openText, run, workspaceUri, writeText } from "./support/editors.ts";
+import { deleteMadeSets, setFile, setPath } from "./support/exampleSets.ts";
 
 let services: Services;
-let folder: vscode.Uri;
 
-const run = <T>(name: CommandName, ...args: unknown[]): Thenable<T> =>
-  vscode.commands.executeCommand<T>(commandIds[name], ...args);
-const fileOf = (...parts: string[]): vscode.Uri => vscode.Uri.joinPath(folder, ...parts);
-const setFile = (name: string): vscode.Uri => fileOf(".steering", "sets", `${name}.jsonl`);
 const textOf = async (uri: vscode.Uri): Promise<string> =>
   new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
-const write = (uri: vscode.Uri, text: string): Thenable<void> =>
-  vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const line = (label: string, text: string, more: object = {}): string =>
   JSON.stringify({ label, text, ...more });
@@ -39,15 +33,8 @@ const summary = (name: string): string[] =>
 async function newSet(name: string, ...lines: string[]): Promise<void> {
   await run("newSet", name);
   if (lines.length > 0) await run("addPositive", { set: name, text: "placeholder" });
-  if (lines.length > 0) await write(setFile(name), lines.join("\n") + "\n");
+  if (lines.length > 0) await writeText(lines.join("\n") + "\n", setPath(name));
   await services.sets.refresh();
-}
-
-async function open(name: string, text: string): Promise<vscode.TextEditor> {
-  const uri = fileOf(name);
-  await write(uri, text);
-  const document = await vscode.workspace.openTextDocument(uri);
-  return vscode.window.showTextDocument(document);
 }
 
 const select = (...ranges: [number, number, number, number][]): vscode.Selection[] =>
@@ -55,11 +42,8 @@ const select = (...ranges: [number, number, number, number][]): vscode.Selection
 
 describe("examples", () => {
   before(async () => {
-    const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
-    assert.ok(extension);
-    services = await extension.activate();
+    services = await activate();
     await services.sets.ready;
-    folder = vscode.workspace.workspaceFolders![0]!.uri;
   });
 
   it("the sample workspace's set is there and active", () => {
@@ -69,7 +53,7 @@ describe("examples", () => {
 
   it("selections become examples, one each, in the order of the document, with their origin", async () => {
     await newSet("added");
-    const editor = await open("origin.txt", "Zero.\nOne is here.\nTwo is here.\n");
+    const editor = await openText("Zero.\nOne is here.\nTwo is here.\n", "origin.txt");
     editor.selections = select([2, 0, 3, 0], [1, 0, 1, 12]);
     const added = await run<{ set: string; lines: number[] }>("addPositive");
     assert.deepEqual(added, { set: setFile("added").toString(), lines: [1, 2] });
@@ -85,7 +69,7 @@ describe("examples", () => {
   });
 
   it("two selections become a pair, the first one made its positive side", async () => {
-    const editor = await open("pair.txt", "sad\nhappy\n");
+    const editor = await openText("sad\nhappy\n", "pair.txt");
     editor.selections = select([1, 0, 1, 5], [0, 0, 0, 3]);
     assert.equal((await run<{ pair: string }>("addPair")).pair, "p1");
     assert.deepEqual(summary("added").slice(3), ["p happy p1", "n sad p1"]);
@@ -113,7 +97,7 @@ describe("examples", () => {
 
   it("a file changed, made or deleted by others is picked up", async () => {
     await newSet("outside");
-    await write(setFile("outside"), `${line("positive", "theirs")}\nbad\n`);
+    await writeText(`${line("positive", "theirs")}\nbad\n`, setPath("outside"));
     await until(() => summary("outside")[0] === "p theirs", "the change is seen");
     assert.equal(services.sets.get(setFile("outside"))?.set?.problems[0]?.line, 2);
     await run("addNegative", { set: "outside", text: "mine" });
@@ -121,7 +105,7 @@ describe("examples", () => {
       await textOf(setFile("outside")),
       `${line("positive", "theirs")}\nbad\n${line("negative", "mine")}\n`,
     );
-    await write(setFile("made"), `${line("positive", "new")}\n`);
+    await writeText(`${line("positive", "new")}\n`, setPath("made"));
     await until(() => summary("made").length === 1, "the new file is seen");
     await vscode.workspace.fs.delete(setFile("made"));
     await until(() => services.sets.get(setFile("made")) === undefined, "its end is seen");
@@ -150,7 +134,7 @@ describe("examples", () => {
 
   it("an origin is followed while its document changes, and its new range is written when it is saved", async () => {
     await newSet("followed");
-    const editor = await open("followed.txt", "first\nsecond\n");
+    const editor = await openText("first\nsecond\n", "followed.txt");
     editor.selections = select([1, 0, 1, 6]);
     await run("addPositive");
     await editor.edit((edit) => {
@@ -168,10 +152,10 @@ describe("examples", () => {
   });
 
   it("files are imported, and what was skipped is told", async () => {
-    await write(fileOf("table.csv"), "label,text\npositive,a\nnegative,b\nmaybe,c\n");
+    await writeText("label,text\npositive,a\nnegative,b\nmaybe,c\n", "table.csv");
     const imported = await run<{ added: number; skipped: unknown }>(
       "importExamples",
-      fileOf("table.csv"),
+      workspaceUri("table.csv"),
       undefined,
       {
         set: "imported",
@@ -181,7 +165,10 @@ describe("examples", () => {
     assert.deepEqual(imported.skipped, [
       { file: "table.csv", line: 4, reason: '"maybe" is no side: use positive or negative.' },
     ]);
-    await run("importExamples", fileOf("quiet-scenes.txt"), undefined, { set: "imported", side: "positive" });
+    await run("importExamples", workspaceUri("quiet-scenes.txt"), undefined, {
+      set: "imported",
+      side: "positive",
+    });
     assert.equal(examples("imported").length, 14);
     assert.equal(services.sets.active()?.name, "imported");
   });
@@ -192,9 +179,9 @@ describe("examples", () => {
     assert.equal(services.sets.active()?.name, "second");
     assert.equal(await run("duplicateSet", "second"), setFile("second-copy").toString());
     assert.deepEqual(summary("second-copy"), ["p a", "n b"]);
-    await run("exportSet", "second", fileOf("out.csv"));
+    await run("exportSet", "second", workspaceUri("out.csv"));
     assert.equal(
-      await textOf(fileOf("out.csv")),
+      await textOf(workspaceUri("out.csv")),
       "label,text,prompt,pair\r\npositive,a,,\r\nnegative,b,,\r\n",
     );
     await run("deleteSet", "second");
@@ -214,9 +201,6 @@ describe("examples", () => {
   after(async () => {
     await vscode.commands.executeCommand("workbench.action.closeAllEditors");
     await run("activateSet", "happy-sad");
-    for (const { uri, name } of services.sets.all()) {
-      if (name !== "happy-sad") await vscode.workspace.fs.delete(uri);
-    }
-    await services.sets.refresh();
+    await deleteMadeSets(services);
   });
 });

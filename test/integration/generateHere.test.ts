@@ -6,13 +6,14 @@ import type { SteerscopeError } from "../../src/shared/errors.ts";
 import { greedySampling, type Completion, type Steering } from "../../src/shared/engineContract.ts";
 import {
   activate,
+  activeEditor,
   closeEverything,
   eventually,
+  openNotebookCell,
   openText,
-  testVectors,
-  writeTestVector,
   writeText,
 } from "./support/editors.ts";
+import { testVectors, writeTestVector } from "./support/vectors.ts";
 
 const maxTokens = 12;
 const opening = "Once upon a time, there was a little girl named Lily.";
@@ -104,7 +105,7 @@ describe("Generate Here", () => {
 
     it("refuses in the output panel", async () => {
       services.log.show();
-      await eventually(() => vscode.window.activeTextEditor?.document.uri.scheme === "output");
+      await activeEditor(({ scheme }) => scheme === "output");
       await assertRefused(/read-only/);
       await vscode.commands.executeCommand("workbench.action.closePanel");
     });
@@ -155,9 +156,9 @@ describe("Generate Here", () => {
       const left = await writeText(opening, "left.txt");
       const right = await writeText(opening, "right.txt");
       await vscode.commands.executeCommand("vscode.diff", left, right);
-      await eventually(() => vscode.window.activeTextEditor?.document.uri.path === right.path);
+      await activeEditor(({ path }) => path === right.path);
       await vscode.commands.executeCommand("workbench.action.compareEditor.focusSecondarySide");
-      await eventually(() => vscode.window.activeTextEditor?.document.uri.path === left.path);
+      await activeEditor(({ path }) => path === left.path);
       await assertRefused(/read-only/);
     });
 
@@ -180,18 +181,12 @@ describe("Generate Here", () => {
     await vscode.window.showTextDocument(left, { preview: false });
     await vscode.commands.executeCommand("workbench.action.splitEditor");
     await vscode.commands.executeCommand("vscode.diff", left, right, "both", { preview: false });
-    const compared = await eventually(() => {
-      const editor = vscode.window.activeTextEditor;
-      return editor?.document.uri.path === right.path ? editor : undefined;
-    });
+    const compared = await activeEditor(({ path }) => path === right.path);
     atEnd(compared);
     const written = await generate();
     assert.equal(compared.document.getText(), opening + written!.text);
     await vscode.commands.executeCommand("workbench.action.focusFirstEditorGroup");
-    const editor = await eventually(() => {
-      const active = vscode.window.activeTextEditor;
-      return active?.document.uri.path === left.path ? active : undefined;
-    });
+    const editor = await activeEditor(({ path }) => path === left.path);
     const shown = vscode.window.visibleTextEditors.filter(({ document }) => document === editor.document);
     assert.equal(shown.length, 2);
     atEnd(editor);
@@ -210,15 +205,7 @@ describe("Generate Here", () => {
   });
 
   it("writes into a cell of a notebook", async () => {
-    const cell = { cell_type: "code", source: [opening], metadata: {}, outputs: [], execution_count: null };
-    const notebook = JSON.stringify({ cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 });
-    const uri = await writeText(notebook, "story.ipynb");
-    await vscode.window.showNotebookDocument(await vscode.workspace.openNotebookDocument(uri));
-    await vscode.commands.executeCommand("notebook.cell.edit");
-    const editor = await eventually(() => {
-      const active = vscode.window.activeTextEditor;
-      return active?.document.uri.scheme === "vscode-notebook-cell" ? active : undefined;
-    });
+    const editor = await openNotebookCell([opening], "story.ipynb");
     atEnd(editor);
     const result = await generate();
     assert.equal(editor.document.getText(), opening + result!.text);

@@ -4,13 +4,16 @@ import type { InspectionResult } from "../../src/host/editor/inspection.ts";
 import type { Services } from "../../src/host/services.ts";
 import {
   activate,
+  activeEditor,
   closeEverything,
   eventually,
+  openNotebookCell,
   openText,
-  testVectors,
-  writeTestVector,
   writeText,
 } from "./support/editors.ts";
+import { setPath } from "./support/exampleSets.ts";
+import { hoverTexts } from "./support/providers.ts";
+import { testVectors, writeTestVector } from "./support/vectors.ts";
 
 const text = "Once upon a time, there was a little girl named Lily.";
 
@@ -20,18 +23,8 @@ async function inspect(...args: unknown[]): Promise<InspectionResult | undefined
 
 /** What the hover of the inspection says at a place; empty where there is none. */
 async function hoverAt({ document }: vscode.TextEditor, line: number, character: number): Promise<string> {
-  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
-    "vscode.executeHoverProvider",
-    document.uri,
-    new vscode.Position(line, character),
-  );
-  const parts = hovers.flatMap(({ contents }) =>
-    contents.map((part) => (part as vscode.MarkdownString).value),
-  );
-  return parts
-    .filter((part) => part.includes("layer"))
-    .join("\n")
-    .replaceAll("&nbsp;", " ");
+  const texts = await hoverTexts(document, line, character);
+  return texts.filter((each) => each.includes("layer")).join("\n");
 }
 
 describe("Inspect Selection", () => {
@@ -123,24 +116,15 @@ describe("Inspect Selection", () => {
   it("inspects the examples of a set at their places, not its JSON", async () => {
     const editor = await openText(
       `{"label": "positive", "text": "Say \\"hi\\",\\nLily."}\n{"label": "negative", "text": "No."}`,
-      ".steering",
-      "sets",
-      "inspected.jsonl",
+      setPath("inspected"),
     );
     const result = await inspect({ uri: editor.document.uri });
-    const onLine = (line: number) => result!.tokens.filter(({ range }) => range[0] === line);
-    assert.equal(
-      onLine(0)
-        .map((token) => token.text)
-        .join(""),
-      'Say \\"hi\\",\\nLily.',
-    );
-    assert.equal(
-      onLine(1)
-        .map((token) => token.text)
-        .join(""),
-      "No.",
-    );
+    const onLine = (line: number): string => {
+      const tokens = result!.tokens.filter(({ range }) => range[0] === line);
+      return tokens.map((token) => token.text).join("");
+    };
+    assert.equal(onLine(0), 'Say \\"hi\\",\\nLily.');
+    assert.equal(onLine(1), "No.");
   });
 
   it("is never wrong while the text changes", async () => {
@@ -233,11 +217,6 @@ describe("Inspect Selection", () => {
     async function assertShown(editor: vscode.TextEditor): Promise<void> {
       assert.notEqual(await hoverAt(editor, 0, 20), "");
     }
-    const activeOf = (uri: vscode.Uri): Promise<vscode.TextEditor> =>
-      eventually(() => {
-        const editor = vscode.window.activeTextEditor;
-        return editor?.document.uri.toString() === uri.toString() ? editor : undefined;
-      });
 
     it("reads documents that cannot be edited", async () => {
       const provider = vscode.workspace.registerTextDocumentContentProvider("steering-inspected", {
@@ -258,11 +237,11 @@ describe("Inspect Selection", () => {
       const left = await writeText(text, "inspect-left.txt");
       const right = await writeText(text.replace("girl", "dog"), "inspect-right.txt");
       await vscode.commands.executeCommand("vscode.diff", left, right);
-      const rightEditor = await activeOf(right);
+      const rightEditor = await activeEditor(({ path }) => path === right.path);
       assert.ok(await inspect());
       await assertShown(rightEditor);
       await vscode.commands.executeCommand("workbench.action.compareEditor.focusSecondarySide");
-      const leftEditor = await activeOf(left);
+      const leftEditor = await activeEditor(({ path }) => path === left.path);
       assert.equal(await hoverAt(leftEditor, 0, 20), "");
       assert.ok(await inspect());
       await assertShown(leftEditor);
@@ -279,15 +258,7 @@ describe("Inspect Selection", () => {
     });
 
     it("reads the cell of a notebook that is being edited", async () => {
-      const cell = { cell_type: "code", source: [text], metadata: {}, outputs: [], execution_count: null };
-      const notebook = JSON.stringify({ cells: [cell, cell], metadata: {}, nbformat: 4, nbformat_minor: 5 });
-      const uri = await writeText(notebook, "inspected.ipynb");
-      await vscode.window.showNotebookDocument(await vscode.workspace.openNotebookDocument(uri));
-      await vscode.commands.executeCommand("notebook.cell.edit");
-      const editor = await eventually(() => {
-        const active = vscode.window.activeTextEditor;
-        return active?.document.uri.scheme === "vscode-notebook-cell" ? active : undefined;
-      });
+      const editor = await openNotebookCell([text, text], "inspected.ipynb");
       const result = await inspect();
       assert.equal(result!.tokens.map((token) => token.text).join(""), text);
       await assertShown(editor);

@@ -5,7 +5,8 @@ import type { ComputeOutcome } from "../../src/host/commands/computeVector.ts";
 import { commandIds } from "../../src/host/ids.ts";
 import { notedAsRunning, tellInterrupted, type InterruptedCompute } from "../../src/host/runningComputes.ts";
 import type { Services } from "../../src/host/services.ts";
-import { activate, eventually, workspaceUri } from "./support/editors.ts";
+import { activate, eventually } from "./support/editors.ts";
+import { setFile } from "./support/exampleSets.ts";
 
 const notedKey = "steering.runningComputes";
 
@@ -18,7 +19,7 @@ describe("interrupted computation", () => {
   before(async () => {
     services = await activate();
     compute = {
-      set: workspaceUri(".steering", "sets", "happy-sad.jsonl").toString(),
+      set: setFile("happy-sad").toString(),
       name: "interrupted",
       model: "stories15m",
       method: "mean-difference",

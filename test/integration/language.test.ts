@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
-import {
-  activate,
-  closeEverything,
-  eventually,
-  openText,
-  workspaceUri,
-  writeText,
-} from "./support/editors.ts";
+import { activate, closeEverything, eventually, openText, writeText } from "./support/editors.ts";
+import { setFile, setPath } from "./support/exampleSets.ts";
+import { codeLenses, hoverTexts, quickFixes } from "./support/providers.ts";
 
 const lines = [
   '{"label": "positive", "text": "A bright day.", "pair": "p1"}',
@@ -16,7 +11,7 @@ const lines = [
 
 /** Each test has a file of its own: what was known of another cannot answer. */
 async function openSet(name: string, content: readonly string[], end = "\n"): Promise<vscode.TextEditor> {
-  return openText(content.join(end), ".steering", "sets", `${name}.jsonl`);
+  return openText(content.join(end), setPath(name));
 }
 
 function problemsOf(uri: vscode.Uri): vscode.Diagnostic[] {
@@ -27,19 +22,26 @@ async function firstProblem(uri: vscode.Uri): Promise<vscode.Diagnostic> {
   return eventually(() => problemsOf(uri)[0]);
 }
 
+/** Applies a quick fix of the first problem, and gives the text that it makes. */
 async function applyFix({ document }: vscode.TextEditor, title: string): Promise<string> {
   const { range } = await firstProblem(document.uri);
-  const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
-    "vscode.executeCodeActionProvider",
-    document.uri,
-    range,
-    vscode.CodeActionKind.QuickFix.value,
-  );
+  const actions = await quickFixes(document, range);
   const action = actions.find((each) => each.title === title);
   assert.ok(action?.edit, `${title} is none of ${actions.map((each) => each.title).join(", ")}`);
   await vscode.workspace.applyEdit(action.edit);
-  await eventually(() => problemsOf(document.uri).length === 0);
   return document.getText();
+}
+
+/** The same; nothing is left to report then. */
+async function repair(editor: vscode.TextEditor, title: string): Promise<string> {
+  const text = await applyFix(editor, title);
+  await eventually(() => problemsOf(editor.document.uri).length === 0);
+  return text;
+}
+
+/** What the hover on the first example's text says. */
+async function hoverText(document: vscode.TextDocument): Promise<string> {
+  return (await hoverTexts(document, 0, 32)).join("\n");
 }
 
 describe("example sets in the editor", () => {
@@ -82,7 +84,7 @@ describe("example sets in the editor", () => {
         ["last", [...lines, "oops"]],
       ] as const) {
         const editor = await openSet(`delete-${place}-${end.length}`, content, end);
-        assert.equal(await applyFix(editor, "Delete the line"), good);
+        assert.equal(await repair(editor, "Delete the line"), good);
       }
     });
   }
@@ -93,7 +95,7 @@ describe("example sets in the editor", () => {
       'Two.", "pair": "p1"}',
       lines[1]!,
     ]);
-    const text = await applyFix(editor, "Join the lines of the text with \\n");
+    const text = await repair(editor, "Join the lines of the text with \\n");
     const [first] = text.split("\n");
     assert.deepEqual(JSON.parse(first!), { label: "positive", text: "One.\nTwo.", pair: "p1" });
   });
@@ -105,7 +107,7 @@ describe("example sets in the editor", () => {
       again[0]!,
       again[1]!.replace("It rained", "Snow fell"),
     ]);
-    assert.equal(await applyFix(editor, "Delete the example and its partner"), lines.join("\n"));
+    assert.equal(await repair(editor, "Delete the example and its partner"), lines.join("\n"));
   });
 
   it("says nothing of JSON lines elsewhere", async () => {
@@ -117,11 +119,7 @@ describe("example sets in the editor", () => {
 
   it("offers to compute and to inspect, and counts pairs", async () => {
     const { document } = await openSet("lenses", [...lines, '{"label": "positive", "text": "Sun."}']);
-    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
-      "vscode.executeCodeLensProvider",
-      document.uri,
-    );
-    const commands = lenses.map(({ command }) => command!);
+    const commands = await codeLenses(document);
     assert.deepEqual(
       commands.map(({ title }) => title),
       ["$(play) Compute", "$(eye) Inspect", "1 pair · 1 unpaired"],
@@ -132,11 +130,7 @@ describe("example sets in the editor", () => {
 
   it("offers to write the first pair where there is none, and does so", async () => {
     const { document } = await openSet("nothing", []);
-    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
-      "vscode.executeCodeLensProvider",
-      document.uri,
-    );
-    const [count, add] = lenses.map(({ command }) => command!);
+    const [count, add] = await codeLenses(document);
     assert.deepEqual([count!.title, add!.title], ["0 pairs", "$(add) Add a pair"]);
     await vscode.commands.executeCommand(add!.command, ...(add!.arguments as unknown[]));
     const written = document.getText().split("\n");
@@ -151,17 +145,7 @@ describe("example sets in the editor", () => {
       const editor = await openSet(`one-sided-${end.length}`, [
         lines[0]!.replace(', "pair": "p1"', "") + end,
       ]);
-      const { document } = editor;
-      const { range } = await firstProblem(document.uri);
-      const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
-        "vscode.executeCodeActionProvider",
-        document.uri,
-        range,
-        vscode.CodeActionKind.QuickFix.value,
-      );
-      const { edit } = actions.find(({ title }) => title === "Add a negative example")!;
-      await vscode.workspace.applyEdit(edit!);
-      const [, added] = document.getText().split("\n");
+      const [, added] = (await applyFix(editor, "Add a negative example")).split("\n");
       assert.equal(added, '{"label": "negative", "text": ""}');
     });
   }
@@ -225,29 +209,19 @@ describe("example sets in the editor", () => {
     const services = await activate();
     await services.engine.restart();
     const { document } = await openSet("hover", lines);
-    const hover = async (): Promise<string> => {
-      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
-        "vscode.executeHoverProvider",
-        document.uri,
-        new vscode.Position(0, 32),
-      );
-      return hovers
-        .flatMap(({ contents }) => contents.map((part) => (part as vscode.MarkdownString).value))
-        .join("\n");
-    };
-    assert.match(await hover(), /Load the model to see tokens/);
+    assert.match(await hoverText(document), /Load the model to see tokens/);
     assert.equal(services.engine.pid, undefined);
     await services.engine.run({ title: "test" }, (job) => services.models.load(job));
     await eventually(() => services.engine.state.kind === "ready");
     // BOS, " A", " bright", " day", "."
-    const text = (await hover()).replaceAll("&nbsp;", " ");
+    const text = await hoverText(document);
     assert.match(text, /5 tokens, 4 of them the text/);
     assert.match(text, /Read at last: token 4/);
   });
 
   it("shows on hover the token that Compute read last for this set", async () => {
     const services = await activate();
-    const uri = await writeText(`${lines.join("\n")}\n`, ".steering", "sets", "remembered.jsonl");
+    const uri = await writeText(`${lines.join("\n")}\n`, setPath("remembered"));
     const { uri: vector } = await vscode.commands.executeCommand<{ uri: string }>("steering.computeVector", {
       set: uri,
       position: "last-1",
@@ -256,19 +230,13 @@ describe("example sets in the editor", () => {
     await vscode.workspace.fs.delete(vscode.Uri.parse(vector));
     await eventually(() => services.engine.state.kind === "ready");
     const { document } = await vscode.window.showTextDocument(uri);
-    const [hover] = await vscode.commands.executeCommand<vscode.Hover[]>(
-      "vscode.executeHoverProvider",
-      document.uri,
-      new vscode.Position(0, 32),
-    );
-    const [content] = hover!.contents as vscode.MarkdownString[];
     // BOS, " A", " bright", " day", "."
-    assert.match(content!.value.replaceAll("&nbsp;", " "), /Read at last-1: token 3/);
+    assert.match(await hoverText(document), /Read at last-1: token 3/);
   });
 
   it("checks a set that is open when it was renamed into the folder", async () => {
     const outside = await writeText("oops", "outside.jsonl");
-    const inside = workspaceUri(".steering", "sets", "moved.jsonl");
+    const inside = setFile("moved");
     await vscode.workspace.fs.rename(outside, inside, { overwrite: true });
     await vscode.window.showTextDocument(inside);
     assert.equal((await firstProblem(inside)).code, "bad-line");

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { activate, openText } from "./support/editors.ts";
+import { setPath } from "./support/exampleSets.ts";
+import { codeLenses } from "./support/providers.ts";
 
 describe("editors of a workspace that is not trusted", () => {
   it("show nothing of example sets", async () => {
     await activate();
-    const { document } = await openText(
-      '{"label": "positive", "text": "a"}\noops',
-      ".steering",
-      "sets",
-      "untrusted.jsonl",
-    );
-    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
-      "vscode.executeCodeLensProvider",
-      document.uri,
-    );
-    assert.deepEqual(lenses, []);
+    const { document } = await openText('{"label": "positive", "text": "a"}\noops', setPath("untrusted"));
+    assert.deepEqual(await codeLenses(document), []);
     assert.deepEqual(vscode.languages.getDiagnostics(document.uri), []);
   });
 

@@ -22,6 +22,18 @@ async function newHost(log?: vscode.LogOutputChannel, crashes?: CrashWindow): Pr
   return host;
 }
 
+/** Runs `body` while the user's setting has another value. */
+async function withSetting(key: string, value: unknown, body: () => Promise<void>): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration("steering");
+  await configuration.update(key, value, vscode.ConfigurationTarget.Global);
+  try {
+    await body();
+  } finally {
+    await configuration.update(key, undefined, vscode.ConfigurationTarget.Global);
+    await vscode.commands.executeCommand("notifications.clearAll");
+  }
+}
+
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -241,16 +253,12 @@ describe("engine life cycle", () => {
 
   it("ends when idle, as the setting says when it is changed, and comes back", async () => {
     const host = await newHost();
-    const configuration = vscode.workspace.getConfiguration("steering");
     await load(host);
     const pid = host.pid!;
-    await configuration.update("idleMinutes", 0.1, vscode.ConfigurationTarget.Global);
-    try {
+    await withSetting("idleMinutes", 0.1, async () => {
       await eventually(() => !isRunning(pid));
       await eventually(() => host.state.kind === "stopped" && host.model === null);
-    } finally {
-      await configuration.update("idleMinutes", undefined, vscode.ConfigurationTarget.Global);
-    }
+    });
     await load(host);
     assert.equal(host.model?.name, "stories15m");
   });
@@ -264,19 +272,14 @@ describe("engine life cycle", () => {
   it("the next process has the threads and the cache limit of the settings", async () => {
     const host = await newHost();
     await load(host);
-    const configuration = vscode.workspace.getConfiguration("steering");
-    await configuration.update("activationCacheLimit", 77, vscode.ConfigurationTarget.Global);
-    try {
+    await withSetting("activationCacheLimit", 77, async () => {
       const limit = async (): Promise<number | undefined> =>
         (await host.describe())?.memory.activationCacheLimitBytes;
       assert.notEqual(await limit(), 77_000_000);
       await host.restart();
       await load(host);
       assert.equal(await limit(), 77_000_000);
-    } finally {
-      await configuration.update("activationCacheLimit", undefined, vscode.ConfigurationTarget.Global);
-      await vscode.commands.executeCommand("notifications.clearAll");
-    }
+    });
   });
 
   it("the extension host answers while the engine works", async () => {
@@ -366,10 +369,7 @@ describe("engine commands", () => {
   });
 
   it("Copy Diagnostics names versions, settings and model, and no home folder", async () => {
-    const configuration = vscode.workspace.getConfiguration("steering");
-    const folder = `${homedir()}/models of mine`;
-    await configuration.update("modelFolders", [folder], vscode.ConfigurationTarget.Global);
-    try {
+    await withSetting("modelFolders", [`${homedir()}/models of mine`], async () => {
       await vscode.commands.executeCommand(commandIds.loadModel, "stories15m");
       const text = await vscode.commands.executeCommand<string>(commandIds.copyDiagnostics);
       assert.equal(await vscode.env.clipboard.readText(), text);
@@ -378,10 +378,7 @@ describe("engine commands", () => {
       assert.match(text, /architecture: llama/);
       assert.match(text, /memory: \d/);
       assert.ok(!text.includes(`${homedir()}/`));
-    } finally {
-      await configuration.update("modelFolders", undefined, vscode.ConfigurationTarget.Global);
-      await vscode.commands.executeCommand("notifications.clearAll");
-    }
+    });
   });
 
   it("the menu of the status bar, the log and the walkthrough open", async () => {

@@ -7,13 +7,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { currentStatus } from "../../src/host/engineStatus.ts";
-import { commandIds } from "../../src/host/ids.ts";
 import type { ModelEntry } from "../../src/host/modelScan.ts";
 import { licenceText, modelWords } from "../../src/host/modelText.ts";
 import type { Services } from "../../src/host/services.ts";
 import { HubServer, type HubContent } from "../support/hubServer.ts";
 import { ProxyServer } from "../support/proxyServer.ts";
-import { eventually } from "./support/editors.ts";
+import { activate, eventually, run } from "./support/editors.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 
@@ -23,8 +22,6 @@ describe("models", () => {
   const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration("steering");
   const set = (key: string, value: unknown): Thenable<void> =>
     configuration().update(key, value, vscode.ConfigurationTarget.Global);
-  const run = <T>(name: keyof typeof commandIds, ...args: unknown[]): Thenable<T> =>
-    vscode.commands.executeCommand<T>(commandIds[name], ...args);
   const entry = async (reference: string): Promise<ModelEntry> => {
     const found = await services.models.get(reference);
     assert.ok(found, `${reference} is not in the list`);
@@ -32,7 +29,7 @@ describe("models", () => {
   };
 
   before(async () => {
-    services = await vscode.extensions.getExtension<Services>("steerscope.steerscope")!.activate();
+    services = await activate();
     base = await mkdtemp(join(tmpdir(), "steerscope-models-"));
   });
   after(async () => {

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { cp } from "node:fs/promises";
-import { join } from "node:path";
 import * as vscode from "vscode";
 import { commandIds } from "../../src/host/ids.ts";
-import type { Services } from "../../src/host/services.ts";
+import { activate, workspaceUri } from "./support/editors.ts";
 
 describe("models in a workspace that is not trusted", () => {
   it("lists and loads none of the workspace", async () => {
-    const { models, engine } = await vscode.extensions
-      .getExtension<Services>("steerscope.steerscope")!
-      .activate();
-    const [workspace] = vscode.workspace.workspaceFolders!;
-    const folder = join(workspace!.uri.fsPath, "inside");
+    const { models, engine } = await activate();
+    const folder = workspaceUri("inside").fsPath;
     const shipped = await models.get("stories15m");
     assert.ok(shipped);
     await cp(shipped.folder, folder, { recursive: true });

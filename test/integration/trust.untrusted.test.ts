@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { commandIds, type CommandName } from "../../src/host/ids.ts";
 import { notTrusted } from "../../src/host/notices.ts";
 import { activate, eventually, workspaceUri } from "./support/editors.ts";
+import { setFile } from "./support/exampleSets.ts";
 
 /** Commands that read and write nothing of the workspace. */
 const free: ReadonlySet<CommandName> = new Set<CommandName>([
@@ -33,7 +34,7 @@ const free: ReadonlySet<CommandName> = new Set<CommandName>([
 describe("trust", () => {
   it("every command that would touch the folder is refused with the reason", async () => {
     const { notices } = await activate();
-    const set = workspaceUri(".steering", "sets", "happy-sad.jsonl");
+    const set = setFile("happy-sad");
     const vector = workspaceUri(".steering", "vectors", "planted.safetensors");
     await vscode.workspace.fs.writeFile(vector, new Uint8Array(16));
     await vscode.window.showTextDocument(workspaceUri("story.txt"));

@@ -8,9 +8,7 @@ import { findVector } from "../../src/host/vectorChoice.ts";
 import { vectorNameNotice } from "../../src/host/vectorNames.ts";
 import { encodeVectorFile, type VectorProvenance } from "../../src/formats/vectorFile.ts";
 import { vectorFixture } from "../unit/support/vectorFixture.ts";
-import { eventually } from "./support/editors.ts";
-
-const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
+import { activate, eventually, workspaceUri } from "./support/editors.ts";
 
 function bytesOf(seed: number, change: Partial<VectorProvenance> = {}): Uint8Array {
   const { layers, hidden, vectors, provenance } = vectorFixture(seed, change);
@@ -38,9 +36,9 @@ describe("vectors", () => {
   const write = (name: string, bytes: Uint8Array): Promise<vscode.Uri> => services.vectors.write(name, bytes);
 
   before(async () => {
-    services = await extension!.activate();
+    services = await activate();
     await services.vectors.ready;
-    folder = vscode.Uri.joinPath(vscode.workspace.workspaceFolders![0]!.uri, ".steering/vectors");
+    folder = workspaceUri(".steering/vectors");
   });
 
   afterEach(async () => {

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { encodeVectorFile } from "../../src/formats/vectorFile.ts";
-import type { Services } from "../../src/host/services.ts";
 import { vectorFixture } from "../unit/support/vectorFixture.ts";
+import { activate, workspaceUri } from "./support/editors.ts";
 
 describe("vectors of a workspace that is not trusted", () => {
   it("are not read, and no command touches them", async () => {
-    const extension = vscode.extensions.getExtension<Services>("steerscope.steerscope");
-    const services = await extension!.activate();
-    const [folder] = vscode.workspace.workspaceFolders!;
-    const uri = vscode.Uri.joinPath(folder!.uri, ".steering/vectors/happy.safetensors");
+    const services = await activate();
+    const uri = workspaceUri(".steering/vectors/happy.safetensors");
     const { layers, hidden, vectors, provenance } = vectorFixture();
     await vscode.workspace.fs.writeFile(uri, encodeVectorFile(layers, hidden, vectors, provenance));
     try {

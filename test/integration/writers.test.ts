@@ -5,22 +5,31 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { changeSharedFile } from "../../src/client/sharedFile.ts";
 import type { Services } from "../../src/host/services.ts";
-import { activate, closeEverything, workspaceUri, writeText } from "./support/editors.ts";
+import { activate, closeEverything, run, writeText } from "./support/editors.ts";
+import { deleteMadeSets, setFile, setPath } from "./support/exampleSets.ts";
 
 const maxBytes = 1_000_000;
 const line = (text: string): string => JSON.stringify({ label: "positive", text });
 
 describe("example sets with several writers", () => {
   let services: Services;
-  const setFile = (name: string): vscode.Uri => workspaceUri(".steering", "sets", `${name}.jsonl`);
-  const add = (set: string, text: string): Thenable<unknown> =>
-    vscode.commands.executeCommand("steering.addPositive", { set, text });
+  const add = (set: string, text: string): Thenable<unknown> => run("addPositive", { set, text });
   const onDisk = (name: string): string[] => readFileSync(setFile(name).fsPath, "utf8").trimEnd().split("\n");
 
   async function start(name: string): Promise<vscode.Uri> {
-    const uri = await writeText(`${line("first")}\n`, ".steering", "sets", `${name}.jsonl`);
+    const uri = await writeText(`${line("first")}\n`, setPath(name));
     await services.sets.refresh();
     return uri;
+  }
+
+  async function addOurs(name: string, indices: readonly number[]): Promise<void> {
+    for (const index of indices) await add(name, `ours ${index}`);
+  }
+
+  /** Whether the file holds what it began with, and ours and theirs of each index, once. */
+  function assertBoth(name: string, indices: readonly number[]): void {
+    const expected = ["first", ...indices.flatMap((index) => [`ours ${index}`, `theirs ${index}`])];
+    assert.deepEqual(onDisk(name).sort(), expected.map(line).sort());
   }
 
   /** Whether all are on disk or in the editor, which asks before it overwrites what it has not seen. */
@@ -39,10 +48,7 @@ describe("example sets with several writers", () => {
 
   afterEach(async () => {
     await closeEverything();
-    for (const { uri, name } of services.sets.all()) {
-      if (name !== "happy-sad") await vscode.workspace.fs.delete(uri);
-    }
-    await services.sets.refresh();
+    await deleteMadeSets(services);
   });
 
   it("another window that adds at the same time", async () => {
@@ -54,12 +60,8 @@ describe("example sets with several writers", () => {
         await changeSharedFile(fsPath, maxBytes, (text) => `${text}${line(`theirs ${index}`)}\n`);
       }
     };
-    const ours = async (): Promise<void> => {
-      for (const index of indices) await add("windows", `ours ${index}`);
-    };
-    await Promise.all([theirs(), ours()]);
-    const expected = ["first", ...indices.flatMap((index) => [`ours ${index}`, `theirs ${index}`])];
-    assert.deepEqual(onDisk("windows").sort(), expected.map(line).sort());
+    await Promise.all([theirs(), addOurs("windows", indices)]);
+    assertBoth("windows", indices);
   });
 
   it("a program without the lock that appends", async () => {
@@ -71,12 +73,8 @@ describe("example sets with several writers", () => {
         await sleep(7);
       }
     };
-    const ours = async (): Promise<void> => {
-      for (const index of indices) await add("appended", `ours ${index}`);
-    };
-    await Promise.all([theirs(), ours()]);
-    const expected = ["first", ...indices.flatMap((index) => [`ours ${index}`, `theirs ${index}`])];
-    assert.deepEqual(onDisk("appended").sort(), expected.map(line).sort());
+    await Promise.all([theirs(), addOurs("appended", indices)]);
+    assertBoth("appended", indices);
   });
 
   it("somebody who types and saves in the set's own editor", async () => {
@@ -131,7 +129,7 @@ describe("example sets with several writers", () => {
     const document = await vscode.workspace.openTextDocument(uri);
     await vscode.window.showTextDocument(document);
     await vscode.workspace.applyEdit(edit);
-    await vscode.commands.executeCommand("steering.duplicateSet", "copied");
+    await run("duplicateSet", "copied");
     assert.deepEqual(onDisk("copied-copy"), [line("first"), line("unsaved")]);
     assert.deepEqual(onDisk("copied"), [line("first")]);
   });

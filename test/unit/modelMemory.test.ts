@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Memento } from "vscode";
 import { rememberModel, withMemory } from "../../src/host/modelMemory.ts";
-import type { ModelEntry } from "../../src/host/modelScan.ts";
+import { nothingKnown, type ModelEntry } from "../../src/host/modelScan.ts";
 
 function memento(): Memento {
   const values = new Map<string, unknown>();
@@ -16,22 +16,12 @@ function memento(): Memento {
 }
 
 const entry: ModelEntry = {
+  ...nothingKnown,
   reference: "/models/tiny",
   name: "tiny",
   origin: "folder",
   folder: "/models/tiny",
   bytes: 1000,
-  isApproximate: false,
-  precision: null,
-  selfTest: null,
-  config: null,
-  problem: null,
-  licence: null,
-  note: null,
-  repository: null,
-  commit: null,
-  isGated: false,
-  kept: null,
 };
 
 test("precision and self-test of a model that was loaded are known from then on", async () => {

@@ -26,6 +26,12 @@ function editModel(change: (model: Json) => Json): void {
   edit("tokenizer.json", (parsed) => ({ ...parsed, model: change(parsed["model"] as Json) }));
 }
 
+/** The folder's tokenizer with a chat template in a file of its own. */
+async function withTemplate(template: string): ReturnType<typeof loadTokenizer> {
+  writeFileSync(join(folder, "chat_template.jinja"), template);
+  return loadTokenizer(folder);
+}
+
 async function errorKind(): Promise<unknown> {
   const error: unknown = await loadTokenizer(folder).catch((reason: unknown) => reason);
   return (error as { kind?: unknown }).kind;
@@ -159,8 +165,7 @@ describe("loadTokenizer", () => {
 
   it("takes a chat template from its own file first, and hashes it", async () => {
     const before = await loadTokenizer(folder);
-    writeFileSync(join(folder, "chat_template.jinja"), "{{ 'Q: ' + messages[0]['content'] + ' A:' }}");
-    const after = await loadTokenizer(folder);
+    const after = await withTemplate("{{ 'Q: ' + messages[0]['content'] + ' A:' }}");
     expect(after.encode({ text: "why?" }, "chat").rendered).toBe("Q: why? A:");
     expect(after.hash).not.toBe(before.hash);
     expect((await loadTokenizer(folder)).hash).toBe(after.hash);
@@ -169,8 +174,7 @@ describe("loadTokenizer", () => {
   it.each(["{{ raise_exception('no system turn') }}", "{% for x in %}", "{{ messages | nonsense }}"])(
     "says that the template %s cannot be applied",
     async (template) => {
-      writeFileSync(join(folder, "chat_template.jinja"), template);
-      const tokenizer = await loadTokenizer(folder);
+      const tokenizer = await withTemplate(template);
       expect(() => tokenizer.encode({ text: "hi" }, "chat")).toThrow(
         expect.objectContaining({ kind: "ModelUnsupported" }) as Error,
       );
@@ -178,27 +182,17 @@ describe("loadTokenizer", () => {
   );
 
   it("finds a text that the template writes elsewhere or twice", async () => {
-    writeFileSync(
-      join(folder, "chat_template.jinja"),
+    const tokenizer = await withTemplate(
       "{{ 'user user\n' + messages[0]['content'] + '\n(' + messages[0]['content'] | upper + ')' }}",
     );
-    const { rendered, offsets, textStart, textEnd } = (await loadTokenizer(folder)).encode(
-      { text: "user" },
-      "chat",
-    );
+    const { rendered, offsets, textStart, textEnd } = tokenizer.encode({ text: "user" }, "chat");
     expect(rendered.slice(offsets[2 * textStart])).toBe("user\n(USER)");
     expect(rendered.slice(offsets[2 * textStart], offsets[2 * textEnd - 1])).toBe("user");
   });
 
   it("takes what stands between the template's own words for a text that it rewrites", async () => {
-    writeFileSync(
-      join(folder, "chat_template.jinja"),
-      "{{ 'Q: ' + messages[0]['content'] | upper + '\n\nA:' }}",
-    );
-    const { rendered, offsets, textStart, textEnd } = (await loadTokenizer(folder)).encode(
-      { text: "why?" },
-      "chat",
-    );
+    const tokenizer = await withTemplate("{{ 'Q: ' + messages[0]['content'] | upper + '\n\nA:' }}");
+    const { rendered, offsets, textStart, textEnd } = tokenizer.encode({ text: "why?" }, "chat");
     expect(rendered.slice(offsets[2 * textStart], offsets[2 * textEnd - 1]).trim()).toBe("WHY?");
   });
 

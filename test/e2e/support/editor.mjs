@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { placeOf } from "../../../scripts/workbench.mjs";
+import { placeOf, runCommand } from "../../../scripts/workbench.mjs";
 
 /** The examples of one side in a set file, in order. */
 export function examples(workspace, set, label) {
@@ -10,6 +10,15 @@ export function examples(workspace, set, label) {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
   return lines.map((line) => JSON.parse(line)).filter((example) => example.label === label);
+}
+
+/** Makes a set, which is the active one then: the view says so. */
+export async function newExampleSet(page, name) {
+  await runCommand(page, "Steering: New Example Set");
+  await page.getByText("Name of the new example set").waitFor();
+  await page.keyboard.type(name);
+  await page.keyboard.press("Enter");
+  await page.locator(".pane-header", { hasText: "Examples" }).getByText(name).waitFor();
 }
 
 export function vectorFiles(workspace) {

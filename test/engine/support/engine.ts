@@ -1,8 +1,9 @@
-/** The real engine in this process, with a cache folder of its own, for tests. */
+/** The real engine in this process, with folders of its own, for tests. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import type {
   EngineMethod,
   EngineRequest,
@@ -10,7 +11,6 @@ import type {
   Progress,
   Steering,
 } from "../../../src/shared/engineContract.ts";
-import type { AsyncEngine } from "../../../src/engine/asyncEngine.ts";
 import { createLocalEngine } from "../../../src/engine/localEngine.ts";
 
 export const repository = join(import.meta.dirname, "../../..");
@@ -27,22 +27,37 @@ export function builtFile(name: string): string {
 }
 
 export interface TestEngine {
-  readonly engine: AsyncEngine;
-  readonly cacheFolder: string;
+  /** Empty at first, for the models that tests make; deleted with the engine. */
+  readonly folder: string;
   call<M extends EngineMethod>(
     method: M,
     request: EngineRequest<M>,
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (progress: Progress) => void },
   ): Promise<EngineResult<M>>;
-  dispose(): Promise<void>;
 }
 
-export function openTestEngine(): TestEngine {
-  const cacheFolder = mkdtempSync(join(tmpdir(), "steerscope-test-"));
-  const engine = createLocalEngine({ embeddedModels, cacheFolder, threads: 2 });
+/** An engine from the first to the last test of the file or the `describe` that calls this. */
+export function useTestEngine(): TestEngine {
+  let opened: ReturnType<typeof openTestEngine> | undefined;
+  beforeAll(() => {
+    opened = openTestEngine();
+  });
+  afterAll(() => opened?.dispose());
   return {
-    engine,
-    cacheFolder,
+    get folder() {
+      return opened!.folder;
+    },
+    call: (...request) => opened!.call(...request),
+  };
+}
+
+function openTestEngine(): TestEngine & { dispose(): Promise<void> } {
+  const base = mkdtempSync(join(tmpdir(), "steerscope-test-"));
+  const folder = join(base, "models");
+  mkdirSync(folder);
+  const engine = createLocalEngine({ embeddedModels, cacheFolder: join(base, "cache"), threads: 2 });
+  return {
+    folder,
     call: (method, request, options = {}) =>
       engine[method](request, {
         signal: options.signal ?? new AbortController().signal,
@@ -50,7 +65,7 @@ export function openTestEngine(): TestEngine {
       }),
     dispose: async () => {
       await engine.unload(undefined, { signal: new AbortController().signal, progress: () => undefined });
-      rmSync(cacheFolder, { recursive: true, force: true });
+      rmSync(base, { recursive: true, force: true });
     },
   };
 }

@@ -1,11 +1,16 @@
 /** What tests of editor features share. */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
-import { encodeSafetensors } from "../../../src/formats/safetensors.ts";
-import type { ActivatedServices, Services } from "../../../src/host/services.ts";
+import { commandIds, type CommandName } from "../../../src/host/ids.ts";
+import type { ActivatedServices } from "../../../src/host/services.ts";
 
 export async function activate(): Promise<ActivatedServices> {
   return (await vscode.extensions.getExtension("steerscope.steerscope")!.activate()) as ActivatedServices;
+}
+
+/** Runs a command of the extension. */
+export function run<T>(name: CommandName, ...args: readonly unknown[]): Thenable<T> {
+  return vscode.commands.executeCommand<T>(commandIds[name], ...args);
 }
 
 export function workspaceUri(...path: readonly string[]): vscode.Uri {
@@ -33,24 +38,27 @@ export async function eventually<T>(
   }
 }
 
-/** Vectors [layers, hidden] of the embedded model: another pseudo-random direction at each layer. */
-export function testVectors(): { layers: number; hidden: number; values: Float32Array } {
-  const layers = 6;
-  const hidden = 288;
-  const values = Float32Array.from({ length: layers * hidden }, (_, i) => Math.sin(1 + i * i));
-  return { layers, hidden, values };
+/** The editor that has the focus, once its document is one that `isWanted`. */
+export async function activeEditor(isWanted: (uri: vscode.Uri) => boolean): Promise<vscode.TextEditor> {
+  return eventually(() => {
+    const editor = vscode.window.activeTextEditor;
+    return editor !== undefined && isWanted(editor.document.uri) ? editor : undefined;
+  });
 }
 
-/** Writes them as a vector file of the workspace, as another program would. */
-export async function writeTestVector(services: Services, name: string): Promise<vscode.Uri> {
-  const { layers, hidden, values } = testVectors();
-  const tensors = Array.from({ length: layers }, (_, layer) => ({
-    name: `direction.${layer}`,
-    dtype: "F32" as const,
-    shape: [hidden],
-    data: values.subarray(layer * hidden, (layer + 1) * hidden),
-  }));
-  return services.vectors.write(name, encodeSafetensors(tensors, {}));
+/** Opens a notebook whose cells are `texts` and begins to edit the first. */
+export async function openNotebookCell(
+  texts: readonly string[],
+  ...path: readonly string[]
+): Promise<vscode.TextEditor> {
+  const cells = texts.map((text) => {
+    return { cell_type: "code", source: [text], metadata: {}, outputs: [], execution_count: null };
+  });
+  const notebook = JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+  const uri = await writeText(notebook, ...path);
+  await vscode.window.showNotebookDocument(await vscode.workspace.openNotebookDocument(uri));
+  await vscode.commands.executeCommand("notebook.cell.edit");
+  return activeEditor(({ scheme }) => scheme === "vscode-notebook-cell");
 }
 
 export async function closeEverything(): Promise<void> {
