@@ -2,7 +2,9 @@ import { basename, extname } from "node:path";
 import { readFileBounded, writeFileAtomically } from "../client/files.ts";
 import { computedVectorFile, computeRequest } from "../formats/computedVector.ts";
 import { examplesOf, parseExampleSet, type ExampleSet } from "../formats/exampleSet.ts";
+import { doubtTexts, exampleSetDoubts } from "../formats/exampleSetDoubts.ts";
 import { SteerscopeError } from "../shared/errors.ts";
+import { english } from "../shared/localisation.ts";
 import { defaultMethod, methodIds } from "../shared/methods.ts";
 import { defaultReadPosition, formatReadPosition, parseReadPosition } from "../shared/readPosition.ts";
 import { templates } from "../shared/tokenInput.ts";
@@ -69,7 +71,10 @@ export const computeCommand: Command = {
       const result = await run.engine.computeVector(request, run.call);
       const milliseconds = Math.round(performance.now() - started);
       // Not before: where no vector comes of the set, the error is what matters.
-      run.warn(...set.problems.map(({ line, message }) => `${path}, line ${line}: ${message}`));
+      run.warn(
+        ...set.problems.map(({ line, message }) => `${path}, line ${line}: ${message}`),
+        ...doubtTexts(exampleSetDoubts(set), english).map((doubt) => `${path}: ${doubt}`),
+      );
 
       const { measures, tokens } = result;
       const { program } = run.context;

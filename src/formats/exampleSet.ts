@@ -30,10 +30,13 @@ export interface Example {
   readonly source?: ExampleSource;
 }
 
+/** Those at which VS Code ends a line; "" at the end of the file. */
+export type LineEnd = "\n" | "\r\n" | "\r" | "";
+
 export interface ExampleSetLine {
   /** The line without its end. */
   readonly raw: string;
-  readonly end: "\n" | "\r\n" | "";
+  readonly end: LineEnd;
   /** null: an empty line or one that is not an example. */
   readonly example: Example | null;
 }
@@ -95,19 +98,17 @@ export function* parseExampleSetSteps(text: string, name: string): Generator<und
   const lines: ExampleSetLine[] = [];
   const problems: ExampleSetProblem[] = [];
   let stepEnd = charactersAStep;
+  const lineEnds = /\r\n|[\r\n]/g;
   for (let start = byteOrderMark ? 1 : 0; start < text.length;) {
     if (lines.length >= maxLines) throw tooLarge(name, `more than ${maxLines} lines`);
-    const feed = text.indexOf("\n", start);
-    const stop = feed < 0 ? text.length : feed;
-    const isWindows = feed > start && text[feed - 1] === "\r";
-    const line = readLine(text.slice(start, isWindows ? stop - 1 : stop));
-    lines.push({
-      raw: line.raw,
-      end: feed < 0 ? "" : isWindows ? "\r\n" : "\n",
-      example: line.example,
-    });
+    lineEnds.lastIndex = start;
+    const found = lineEnds.exec(text);
+    const stop = found?.index ?? text.length;
+    const end = (found?.[0] ?? "") as LineEnd;
+    const line = readLine(text.slice(start, stop));
+    lines.push({ raw: line.raw, end, example: line.example });
     if (line.problem !== null) report(problems, lines.length, line.problem, "error");
-    start = stop + 1;
+    start = stop + Math.max(1, end.length);
     if (start > stepEnd) {
       yield;
       stepEnd = start + charactersAStep;
@@ -132,7 +133,8 @@ export function appendExamples(set: ExampleSet, examples: readonly Example[]): E
 
 /** The set with `raws`, lines without their ends, before the line at `index` (0-based). Throws ExampleSetInvalid. */
 export function insertLines(set: ExampleSet, index: number, raws: readonly string[]): ExampleSet {
-  const end = set.lines[0]?.end === "\r\n" ? "\r\n" : "\n";
+  const [first] = set.lines;
+  const end = first === undefined || first.end === "" ? "\n" : first.end;
   const kept = set.lines.map((line) => (line.end === "" ? { ...line, end } : line) satisfies ExampleSetLine);
   const added: ExampleSetText[] = raws.map((raw) => ({ raw, end }));
   return withLines(set, [...kept.slice(0, index), ...added, ...kept.slice(index)]);

@@ -14,8 +14,9 @@ import { lineProblems } from "./exampleLineLint.ts";
 import { newPairIds, pairIds } from "./exampleSetEdits.ts";
 import { orderPairsAsIds, partnerLines, repairsOfBadLine } from "./exampleSetRepairs.ts";
 import { valueColumns } from "./jsonMembers.ts";
+import { readJsonText } from "./jsonText.ts";
 import type { LineProblem } from "./lineProblem.ts";
-import { compareSides } from "./sideComparison.ts";
+import { compareSides, placeOfWord } from "./sideComparison.ts";
 
 /** Each with what `values` hold. */
 export type LintCode =
@@ -258,12 +259,13 @@ function sideProblems(set: ExampleSet): LintProblem[] {
     severity: LintSeverity,
     values: LintProblem["values"],
     fixes: readonly LintFix[] = [],
+    place: Pick<LintProblem, "from" | "to"> | null = null,
   ): void => {
     if (at === undefined) return;
     const { raw } = set.lines[at.line - 1]!;
     problems.push({
       line: at.line,
-      ...valueColumns(raw, key),
+      ...(place ?? valueColumns(raw, key)),
       code,
       severity,
       values,
@@ -306,7 +308,17 @@ function sideProblems(set: ExampleSet): LintProblem[] {
     else report(sides[label][0], "text", "side-alike", "information", [label, opening]);
   }
   for (const { word, label, auroc, example } of found.tellingWords) {
-    report(sides[label][example], "text", "telling-word", "information", [word, label, auroc]);
+    const at = sides[label][example]!;
+    const values = [word, label, auroc];
+    report(at, "text", "telling-word", "information", values, [], wordColumns(set, at.line, word));
   }
   return problems;
+}
+
+/** Where a word of the text is written in its line; null: the text does not have it as `compareSides` read it. */
+function wordColumns(set: ExampleSet, line: number, word: string): { from: number; to: number } | null {
+  const { raw } = set.lines[line - 1]!;
+  const { text, offsets } = readJsonText(raw, valueColumns(raw, "text").from);
+  const place = placeOfWord(text, word);
+  return place && { from: offsets[place.from]!, to: offsets[place.to]! };
 }

@@ -50,6 +50,17 @@ function wordsOf(text: string): string[] {
   return text.slice(0, maximumCharacters).toLowerCase().match(wordPattern) ?? [];
 }
 
+/** Where `word`, as `compareSides` tells it, stands first in `text`: [from, to) in UTF-16 units; null: nowhere. */
+export function placeOfWord(
+  text: string,
+  word: string,
+): { readonly from: number; readonly to: number } | null {
+  for (const { 0: found, index } of text.slice(0, maximumCharacters).matchAll(wordPattern)) {
+    if (found.toLowerCase() === word) return { from: index, to: index + found.length };
+  }
+  return null;
+}
+
 type SideWords = Readonly<Record<ExampleLabel, readonly (readonly string[])[]>>;
 
 function imbalance(words: SideWords): SideComparison["imbalance"] {

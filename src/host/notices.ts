@@ -53,8 +53,17 @@ export class Notices {
 
   /** Says what was done; resolves when the message is gone. Nobody waits for it but to test what its buttons do. */
   async showInformation(message: string, actions: readonly NoticeAction[] = []): Promise<void> {
-    const titles = actions.map(({ title }) => title);
-    const chosen = await vscode.window.showInformationMessage(message, ...titles);
+    const chosen = await vscode.window.showInformationMessage(message, ...titlesOf(actions));
+    await this.#follow(chosen, actions);
+  }
+
+  /** The same for what was done with a caveat. */
+  async showWarning(message: string, actions: readonly NoticeAction[] = []): Promise<void> {
+    const chosen = await vscode.window.showWarningMessage(message, ...titlesOf(actions));
+    await this.#follow(chosen, actions);
+  }
+
+  async #follow(chosen: string | undefined, actions: readonly NoticeAction[]): Promise<void> {
     await this.guard(() => actions.find(({ title }) => title === chosen)?.run());
   }
 
@@ -109,4 +118,8 @@ export function notTrusted(): SteerscopeError {
   });
   aboutTrust.add(error);
   return error;
+}
+
+function titlesOf(actions: readonly NoticeAction[]): string[] {
+  return actions.map(({ title }) => title);
 }

@@ -38,6 +38,15 @@ describe("reading", () => {
     ]);
   });
 
+  test.each(["\n", "\r\n", "\r"])("lines end at %j, as in the editor, and new ones likewise", (end) => {
+    const text = [line("positive", "a"), "oops", line("negative", "b"), ""].join(end);
+    const read = parseExampleSet(text, "set");
+    expect(read.lines.map((each) => each.end)).toEqual([end, end, end]);
+    expect(read.problems.map((each) => each.line)).toEqual([2]);
+    const more = appendExamples(read, [{ label: "negative", text: "c" }]);
+    expect(formatExampleSet(more)).toBe(text + line("negative", "c") + end);
+  });
+
   test("any text at all is kept, character by character", () => {
     const fragment = fc.oneof(
       fc.string({ unit: "binary" }),

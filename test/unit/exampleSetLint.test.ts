@@ -299,6 +299,15 @@ describe("example set lint", () => {
     ]);
   });
 
+  it("marks the word itself, behind escapes too", () => {
+    const line = String.raw`{"label":"positive","text":"\u201cSo\u201d,\n he said: \"gladly\", Glad.\ud83d\ude00"}`;
+    const rest = ["is glad", "was glad", "glad"].map((text): Line => ["positive", text]);
+    const others = ["one", "two", "three", "four"].map((text): Line => ["negative", text]);
+    const problem = lint(line, ...rest, ...others).find(({ code }) => code === "telling-word");
+    expect(problem).toMatchObject({ line: 1, values: ["glad", "positive", 1] });
+    expect(line.slice(problem!.from, problem!.to)).toBe("Glad");
+  });
+
   it("stays within its bound, in the order of lines, on ten thousand lines", () => {
     const many = Array.from({ length: 10_000 }, (_, n): Line =>
       n % 3 === 0 ? "{" : ["positive", `text ${n % 50}`],

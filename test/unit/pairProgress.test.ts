@@ -18,3 +18,12 @@ test("tokens that were there before the first report do not count as speed", () 
 test("nothing to read is nothing to divide by", () => {
   expect(pairProgress(1)(0, 0, 0)).toEqual({ current: 1, total: 1, secondsLeft: null });
 });
+
+test("a small rise is not shown, a large one is", () => {
+  const update = pairProgress(10);
+  update(0, 1000, 0);
+  expect(update(100, 1000, 10_000).secondsLeft).toBe(90);
+  expect(update(110, 1000, 11_500).secondsLeft).toBe(90);
+  expect(update(120, 1000, 20_000).secondsLeft).toBe(147);
+  expect(update(500, 1000, 30_000).secondsLeft).toBe(30);
+});

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { computeRequest, computedVectorFile, type ComputeSettings } from "../../formats/computedVector.ts";
 import { exampleSetHash, type ExampleSet } from "../../formats/exampleSet.ts";
+import { doubtTexts, exampleSetDoubts } from "../../formats/exampleSetDoubts.ts";
 import { lineProblemText } from "../../formats/lineProblem.ts";
 import type { ComputeVectorRequest, ModelDescription, Progress } from "../../shared/engineContract.ts";
 import { SteerscopeError, isSteerscopeError } from "../../shared/errors.ts";
@@ -242,7 +243,9 @@ async function run(
   log.info(
     `${workspacePath(uri)}: ${model.layers} vectors of ${model.hidden}; ${tokens.total} tokens, ${tokens.computed} computed.`,
   );
-  saySuccess(services, uri, measures.suggested.reason, tokens);
+  const doubts = doubtTexts(exampleSetDoubts(set), vscode.l10n);
+  for (const doubt of doubts) log.warn(`${set.name}: ${doubt}`);
+  saySuccess(services, uri, [measures.suggested.reason, ...doubts], tokens);
   return {
     uri: uri.toString(),
     layers: model.layers,
@@ -252,17 +255,19 @@ async function run(
   };
 }
 
+/** `findings`: sentences; with more than one, doubts follow the praise, and it is a warning. */
 function saySuccess(
   { notices }: Services,
   uri: vscode.Uri,
-  reason: string,
+  findings: readonly string[],
   { total, computed }: { readonly total: number; readonly computed: number },
 ): void {
   const tokens =
     computed === 0
       ? vscode.l10n.t("All {0} tokens came from the cache, 0 were computed.", total)
       : vscode.l10n.t("{0} of {1} tokens were computed.", computed, total);
-  void notices.showInformation(`${workspacePath(uri)}: ${reason} ${tokens}`, [
+  const message = `${workspacePath(uri)}: ${[...findings, tokens].join(" ")}`;
+  const actions = [
     {
       title: vscode.l10n.t("Inspect Selection"),
       run: () => vscode.commands.executeCommand(commandIds.inspectSelection),
@@ -271,7 +276,10 @@ function saySuccess(
       title: vscode.l10n.t("Show Details"),
       run: () => vscode.commands.executeCommand(commandIds.openVector, uri),
     },
-  ]);
+  ];
+  void (findings.length > 1
+    ? notices.showWarning(message, actions)
+    : notices.showInformation(message, actions));
 }
 
 /** "pair 3 of 12, 4 s left" while activations are read; other stages are told as the engine tells them. */

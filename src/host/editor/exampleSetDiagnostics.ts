@@ -1,8 +1,11 @@
-/** Problems of example sets in open editors, a moment after the last change. */
+/** Problems of all example sets: of those in open editors a moment after the last change, of the others as their files change. */
 import * as vscode from "vscode";
 import type { LintCode, LintProblem, LintSeverity } from "../../formats/exampleSetLint.ts";
+import type { ExampleSetFile, ExampleSets } from "../exampleSets.ts";
+import { inSlices } from "../inSlices.ts";
+import type { Services } from "../services.ts";
 import { settings } from "../settings.ts";
-import { columnsOfLine, isExampleSet, readExampleSet } from "./exampleSetDocuments.ts";
+import { columnsOfLine, isExampleSet, problemsOfSet, readExampleSet } from "./exampleSetDocuments.ts";
 import { describeProblem } from "./exampleSetProblems.ts";
 
 export const diagnosticSource = "Steerscope";
@@ -20,13 +23,22 @@ const explained: readonly LintCode[] = ["telling-word", "side-alike", "side-iden
 
 export class ExampleSetDiagnostics implements vscode.Disposable {
   readonly #explanation: vscode.Uri;
+  readonly #sets: ExampleSets;
   readonly #collection = vscode.languages.createDiagnosticCollection("steering.exampleSets");
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** By address, the content of each set without an editor for which the collection has what there is to say. */
+  readonly #closed = new Map<string, ExampleSetFile["set"]>();
   readonly #subscriptions: vscode.Disposable;
+  #isSweepWanted = false;
+  #isSweeping = false;
+  #isDisposed = false;
 
-  constructor(extensionUri: vscode.Uri) {
-    this.#explanation = vscode.Uri.joinPath(extensionUri, "media", "help", "confounds.md");
+  constructor({ context, sets }: Services) {
+    this.#explanation = vscode.Uri.joinPath(context.extensionUri, "media", "help", "confounds.md");
+    this.#sets = sets;
     const refreshAll = (): void => {
+      this.#closed.clear();
+      void this.#sweep();
       vscode.workspace.textDocuments.forEach((document) => {
         this.#refresh(document);
       });
@@ -41,6 +53,9 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
       vscode.workspace.onDidCloseTextDocument((document) => {
         this.#forget(document);
       }),
+      sets.onDidChange(() => {
+        void this.#sweep();
+      }),
       vscode.workspace.onDidGrantWorkspaceTrust(refreshAll),
       vscode.workspace.onDidChangeWorkspaceFolders(refreshAll),
       vscode.workspace.onDidChangeConfiguration((event) => {
@@ -51,6 +66,7 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#subscriptions.dispose();
     this.#collection.dispose();
@@ -75,11 +91,48 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
       if (this.#collection.has(document.uri)) this.#collection.delete(document.uri);
       return;
     }
-    const content = readExampleSet(document);
-    this.#collection.set(
-      document.uri,
-      content?.problems.map((each) => this.#diagnostic(each)) ?? [tooLarge()],
-    );
+    this.#closed.delete(key);
+    this.#report(document.uri, readExampleSet(document)?.problems ?? null);
+  }
+
+  /** `problems` null: too large to be looked at. */
+  #report(uri: vscode.Uri, problems: readonly LintProblem[] | null): void {
+    this.#collection.set(uri, problems?.map((each) => this.#diagnostic(each)) ?? [tooLarge()]);
+  }
+
+  /** Looks at the sets that no editor shows. Never rejects. */
+  async #sweep(): Promise<void> {
+    this.#isSweepWanted = true;
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    while (this.#isSweepWanted) {
+      this.#isSweepWanted = false;
+      await inSlices(this.#sweepSteps());
+    }
+    this.#isSweeping = false;
+  }
+
+  *#sweepSteps(): Generator<undefined, void> {
+    const open = new Set(vscode.workspace.textDocuments.map(({ uri }) => uri.toString()));
+    for (const [address, uri] of [...this.#collection].map(([each]) => [each.toString(), each] as const)) {
+      if (open.has(address) || this.#sets.get(uri) !== undefined) continue;
+      this.#closed.delete(address);
+      this.#collection.delete(uri);
+    }
+    for (const file of this.#sets.all()) {
+      if (this.#isDisposed) return;
+      if (!open.has(file.uri.toString())) this.#refreshClosed(file);
+      yield;
+    }
+  }
+
+  #refreshClosed({ uri, set }: ExampleSetFile): void {
+    const address = uri.toString();
+    if (this.#closed.has(address) && this.#closed.get(address) === set) return;
+    this.#closed.set(address, set);
+    // Why a file cannot be read the view tells.
+    if (set === null) this.#collection.delete(uri);
+    else this.#report(uri, problemsOfSet(set));
   }
 
   #diagnostic(problem: LintProblem): vscode.Diagnostic {
@@ -98,7 +151,9 @@ export class ExampleSetDiagnostics implements vscode.Disposable {
     const key = document.uri.toString();
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
-    this.#collection.delete(document.uri);
+    const file = this.#sets.get(document.uri);
+    if (file === undefined) this.#collection.delete(document.uri);
+    else this.#refreshClosed(file);
   }
 }
 

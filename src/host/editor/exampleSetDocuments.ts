@@ -42,10 +42,24 @@ export function readExampleSet(document: vscode.TextDocument): ExampleSetDocumen
   let content: ExampleSetDocument | null = null;
   if (text !== null && text.length <= maximumCharacters) {
     const set = parseExampleSet(text, posix.basename(document.uri.path, ".jsonl"));
-    content = { set, problems: lintExampleSet(set) };
+    content = { set, problems: problemsOfSet(set) ?? [] };
   }
   cache.set(document, { version: document.version, content });
   return content;
+}
+
+const found = new WeakMap<ExampleSet, readonly LintProblem[] | null>();
+
+/** Each set is looked at once; null: too large. */
+export function problemsOfSet(set: ExampleSet): readonly LintProblem[] | null {
+  const known = found.get(set);
+  if (known !== undefined) return known;
+  const isSmall =
+    set.lines.length <= maximumLines &&
+    set.lines.reduce((sum, { raw }) => sum + raw.length, 0) <= maximumCharacters;
+  const problems = isSmall ? lintExampleSet(set) : null;
+  found.set(set, problems);
+  return problems;
 }
 
 /** The range [from, to) of columns of a line (1-based, as example sets count). */

@@ -12,7 +12,7 @@ import { exampleSetSymbols } from "./exampleSetSymbols.ts";
 export function registerExampleSetLanguage(services: Services): vscode.Disposable {
   const { languages } = vscode;
   return vscode.Disposable.from(
-    new ExampleSetDiagnostics(services.context.extensionUri),
+    new ExampleSetDiagnostics(services),
     languages.registerCodeActionsProvider(exampleSetSelector, exampleSetFixes, exampleSetFixKinds),
     languages.registerCodeLensProvider(exampleSetSelector, exampleSetLenses),
     languages.registerHoverProvider(exampleSetSelector, exampleSetHover(services)),

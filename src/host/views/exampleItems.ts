@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import * as vscode from "vscode";
 import { examplesOf, type ExampleLabel } from "../../formats/exampleSet.ts";
+import { problemsOfSet } from "../editor/exampleSetDocuments.ts";
+import { describeProblem } from "../editor/exampleSetProblems.ts";
 import type { OriginState } from "../editor/originTracker.ts";
 import type { ExampleNode, ExamplesNode, MoreNode, ProblemNode, SetNode, SideNode } from "../exampleNodes.ts";
 import type { ExampleSetFile } from "../exampleSets.ts";
@@ -10,6 +12,7 @@ import { workspacePath } from "../steeringFolder.ts";
 
 const maxPreviewCharacters = 100;
 const maxTooltipCharacters = 4000;
+const maxTooltipProblems = 5;
 
 export interface ItemContext {
   readonly file: ExampleSetFile | undefined;
@@ -102,8 +105,28 @@ function labelName(label: ExampleLabel): string {
   return label === "positive" ? vscode.l10n.t("Positive") : vscode.l10n.t("Negative");
 }
 
+/** What a set is and holds, and what may be wrong with it. */
+export function setTooltip(file: ExampleSetFile, isActive: boolean): string | vscode.MarkdownString {
+  const { uri, set, problem } = file;
+  if (set === null) {
+    return [problem?.message, problem?.remedy].filter((each) => each !== undefined).join(" ");
+  }
+  const markdown = new vscode.MarkdownString();
+  const counts = [
+    vscode.l10n.t("{0} positive, {1} negative", countOf(file, "positive"), countOf(file, "negative")),
+    ...(isActive ? [vscode.l10n.t("New examples go here.")] : []),
+  ];
+  for (const fact of [workspacePath(uri), ...counts]) markdown.appendText(`${fact}\n\n`);
+  const problems = problemsOfSet(set) ?? [];
+  for (const each of problems.slice(0, maxTooltipProblems)) {
+    markdown.appendText(`${vscode.l10n.t("Line {0}: {1}", each.line, describeProblem(each))}\n\n`);
+  }
+  const others = problems.length - maxTooltipProblems;
+  if (others > 0) markdown.appendText(vscode.l10n.t("{0} more in the Problems panel", others));
+  return markdown;
+}
+
 function setItem(node: SetNode, { file, isActive }: ItemContext): vscode.TreeItem {
-  const { uri } = node;
   const name = file?.name ?? "";
   const positive = countOf(file, "positive");
   const negative = countOf(file, "negative");
@@ -124,7 +147,6 @@ function setItem(node: SetNode, { file, isActive }: ItemContext): vscode.TreeIte
     file?.problem || badLines > 0
       ? warningIcon()
       : new vscode.ThemeIcon(isActive ? "target" : "list-unordered");
-  item.tooltip = file?.problem ? `${file.problem.message} ${file.problem.remedy ?? ""}` : workspacePath(uri);
   item.accessibilityInformation = {
     label: [
       vscode.l10n.t("Example set {0}, {1} positive, {2} negative", name, positive, negative),

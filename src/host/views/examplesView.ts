@@ -7,7 +7,7 @@ import type { ExampleNode, ExamplesNode, SideNode } from "../exampleNodes.ts";
 import { viewIds } from "../ids.ts";
 import type { Services } from "../services.ts";
 import { ExampleDragAndDrop } from "./exampleDragAndDrop.ts";
-import { exampleTooltip, itemId, itemOf } from "./exampleItems.ts";
+import { exampleTooltip, itemId, itemOf, setTooltip } from "./exampleItems.ts";
 import { itemsOfKey } from "./focusedItem.ts";
 
 /** VS Code makes an item of each child at once; a longer list is read in the file. */
@@ -40,6 +40,10 @@ class ExamplesTree implements vscode.TreeDataProvider<ExamplesNode> {
   resolveTreeItem(item: vscode.TreeItem, node: ExamplesNode): vscode.TreeItem {
     if (node.kind === "example") {
       item.tooltip = exampleTooltip(node, this.#tracker.stateOf(node.uri, node.example));
+    } else if (node.kind === "set") {
+      const { sets } = this.#services;
+      const file = sets.get(node.uri);
+      if (file !== undefined) item.tooltip = setTooltip(file, sets.active() === file);
     }
     return item;
   }
