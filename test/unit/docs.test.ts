@@ -63,3 +63,26 @@ describe("links", () => {
     }
   });
 });
+
+describe("commands", () => {
+  const titles = Object.entries(JSON.parse(read("package.nls.json")) as Record<string, string>)
+    .filter(([key]) => key.startsWith("command."))
+    .map(([, title]) => title);
+  const helps = ["media", "examples"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name)),
+  );
+
+  it.each([...pages, ...helps])("that %s names are called so", (page) => {
+    const text = read(page);
+    // Of other extensions there is a category before the title.
+    const bold = [...text.matchAll(/\*\*([^*\n:]+)\*\*/g)].map(([, words]) => words!);
+    // Two words that begin with capitals: a title, not a sentence.
+    const named = bold.filter((words) => /^[A-Z]\S*( (\w{1,4}|[A-Z]\S*))* [A-Z]\S*$/.test(words));
+    const inPalette = [...text.matchAll(/\bSteering: ([A-Z][^`*"”.,\n]*)/g)]
+      .map(([, words]) => words!.trim())
+      .filter((words) => !words.startsWith("Focus on "));
+    for (const words of [...named, ...inPalette]) expect(titles).toContain(words);
+  });
+});
